@@ -1,0 +1,150 @@
+"""Bytes <-> values: Confluent framing and strict Avro. The only user of fastavro.
+
+The writer's schema is never taken from a message: a frame names one of the ids locked in
+`ids.lock.json`, and what it decodes to must encode to the same bytes again. That one comparison
+refuses trailing bytes, negative union and enum indices, and malformed varints.
+"""
+
+import dataclasses
+import io
+import json
+import struct
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any, TypeVar, get_args
+
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
+
+from schemas.events import Actor, CatalogueEvent, ClockTicked, Event, Fact, Score, UtcOffset
+from schemas.posting import Due, InlinePage, Line, Output, Position, Total
+from schemas.topics import VALUE_BYTES_MAX
+
+T = TypeVar("T")
+
+EVENT_TYPES: dict[str, type] = {
+    kind.__name__: kind for kind in (*get_args(Fact), ClockTicked, *get_args(CatalogueEvent))
+}
+OUTPUT_TYPES: dict[str, type] = {kind.__name__: kind for kind in get_args(Output)}
+
+_NESTED: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "actor": lambda raw: Actor(**raw),
+    "approver": lambda raw: Actor(**raw),
+    "scores": lambda raw: Score(**raw),
+    "utc_offsets": lambda raw: UtcOffset(**raw),
+    "lines": lambda raw: Line(**raw),
+    "totals": lambda raw: Total(**raw),
+    "due": lambda raw: Due(**raw),
+    "pages": lambda raw: InlinePage(**raw),
+    "positions": lambda raw: Position(**raw),
+}
+
+
+class Undecodable(Exception):
+    """Bytes that are no message of the contract: a reason code, and what was found."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Schema:
+    """One Avro file: its locked id, its text, and the parsed form without logical types.
+
+    Without them fastavro hands over the integers as they are; the bytes are the same.
+    """
+
+    name: str
+    version: int
+    id: int
+    text: str
+    parsed: Any
+    frame: bytes
+
+
+def _plain(node: Any) -> Any:
+    """The schema without logical types and docs."""
+    if isinstance(node, dict):
+        kept = {k: _plain(v) for k, v in node.items() if k not in ("logicalType", "doc")}
+        return kept["type"] if set(kept) == {"type"} else kept
+    return [_plain(item) for item in node] if isinstance(node, list) else node
+
+
+def _load() -> dict[int, Schema]:
+    folder = files("schemas")
+    lock = json.loads((folder / "ids.lock.json").read_text(encoding="utf-8"))
+    schemas = {}
+    for title, entry in lock.items():
+        name, version = title.rsplit(".v", 1)
+        text = (folder / "avro" / f"{title}.avsc").read_text(encoding="utf-8")
+        parsed = parse_schema(_plain(json.loads(text)))
+        frame = b"\0" + struct.pack(">I", entry["id"])
+        schemas[entry["id"]] = Schema(name, int(version), entry["id"], text, parsed, frame)
+    return schemas
+
+
+BY_ID = _load()
+"""Locked id -> schema."""
+
+LATEST = {schema.name: schema for schema in sorted(BY_ID.values(), key=lambda s: s.version)}
+"""Message type -> its newest schema, the one that is written."""
+
+
+def _raw(value: Any) -> Any:
+    """A value as fastavro wants it: dataclasses as dicts, tuples as lists."""
+    if isinstance(value, tuple):
+        return [_raw(item) for item in value]
+    fields = getattr(value, "__slots__", None)
+    return value if fields is None else {f: _raw(getattr(value, f)) for f in fields}
+
+
+def build(kind: type[T], raw: dict[str, Any]) -> T:
+    """The decoded dict of a message -> its dataclass."""
+    for name, value in raw.items():
+        if isinstance(value, list):
+            inner = _NESTED.get(name)
+            raw[name] = tuple(value) if inner is None else tuple(map(inner, value))
+        elif isinstance(value, dict):
+            raw[name] = _NESTED[name](value)
+    return kind(**raw)
+
+
+def encode(message: Event | Output) -> bytes:
+    """A message -> framed Avro bytes in the newest version of its schema."""
+    schema = LATEST[type(message).__name__]
+    out = io.BytesIO()
+    out.write(schema.frame)
+    schemaless_writer(out, schema.parsed, _raw(message))
+    return out.getvalue()
+
+
+def _decode(value: bytes | None, types: dict[str, type], bytes_max: int | None) -> Any:
+    if value is None or len(value) < 5 or value[0] != 0:
+        raise Undecodable("bad_framing", f"{0 if value is None else len(value)} bytes")
+    if bytes_max is not None and len(value) > bytes_max:
+        raise Undecodable("oversized", f"{len(value)} bytes, at most {bytes_max}")
+    schema = BY_ID.get(int.from_bytes(value[1:5], "big"))
+    if schema is None or schema.name not in types:
+        raise Undecodable("unknown_schema", f"id {int.from_bytes(value[1:5], 'big')}")
+    try:
+        raw: Any = schemaless_reader(io.BytesIO(value[5:]), schema.parsed, None)
+    except Exception as error:  # fastavro raises whatever its readers meet in hostile bytes
+        raise Undecodable("undecodable", f"{schema.name}: {type(error).__name__}") from error
+    again = io.BytesIO()
+    schemaless_writer(again, schema.parsed, raw)
+    if again.getvalue() != value[5:]:
+        raise Undecodable("not_canonical", schema.name)
+    return build(types[schema.name], raw)
+
+
+def decode_event(value: bytes | None) -> Event:
+    """Framed bytes -> event; raises Undecodable. Checks bytes only, see `schemas.validity`."""
+    event: Event = _decode(value, EVENT_TYPES, VALUE_BYTES_MAX)
+    return event
+
+
+def decode_output(value: bytes) -> Output:
+    """Framed bytes of a ledger.* topic -> output; raises Undecodable."""
+    output: Output = _decode(value, OUTPUT_TYPES, None)
+    return output

@@ -1,0 +1,41 @@
+"""Instants and days as integers: microseconds since 1970 UTC, and days since 1970 (Avro dates)."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def instant(text: str) -> int:
+    """RFC 3339 text with an offset -> microseconds since 1970 UTC.
+
+    Raises ValueError when the text is no such time or has no offset: a local time without one
+    could mean any of 24 hours.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("has no UTC offset")
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def rfc3339(micros: int, offset_minutes: int = 480) -> str:
+    """Microseconds since 1970 UTC -> RFC 3339 text, by default in China's civil time."""
+    zone = timezone(timedelta(minutes=offset_minutes))
+    moment = (_EPOCH + timedelta(microseconds=micros)).astimezone(zone)
+    return moment.isoformat(timespec="microseconds" if micros % SECOND else "seconds")
+
+
+def day(text: str) -> int:
+    """ISO date text -> days since 1970. Raises ValueError when it is none."""
+    return date.fromisoformat(text).toordinal() - _EPOCH_ORDINAL
+
+
+def iso_date(days: int) -> str:
+    """Days since 1970 -> ISO date text."""
+    return date.fromordinal(days + _EPOCH_ORDINAL).isoformat()

@@ -1,0 +1,95 @@
+"""The topics: names, keys, clean-up, partitions. The other half of the contract."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+PARTITIONS = 8
+"""Partitions of every service.* and ledger.* topic unless a deployment says otherwise."""
+
+CHECKINS = "service.checkins"
+HOURS = "service.hours"
+EVALUATIONS = "service.evaluations"
+CATALOGUE = "registry.catalogue"
+POSTINGS = "ledger.postings"
+ACCOUNTS = "ledger.accounts"
+QUARANTINE = "ledger.quarantine"
+
+FACTS = (CHECKINS, HOURS, EVALUATIONS)
+"""The topics a worker folds, in the order in which it prefers them; co-partitioned."""
+
+VALUE_BYTES_MAX = 16 * 1024
+"""Largest value of a fact or a catalogue event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic as it must exist. `single` ones have one partition, the others PARTITIONS."""
+
+    name: str
+    key: str
+    cleanup: Literal["delete", "compact"]
+    single: bool
+    facts: bool
+    carries: str
+    flow: str
+
+
+ALL = (
+    Topic(CHECKINS, "volunteer_id", "delete", False, True,
+          "CheckedIn, CheckedOut, ClockTicked", "field apps → worker, sink"),
+    Topic(HOURS, "volunteer_id", "delete", False, True,
+          "HoursGranted, SessionVoided", "back office → worker, sink"),
+    Topic(EVALUATIONS, "volunteer_id", "delete", False, True,
+          "EvaluationSubmitted", "organisations → worker, sink"),
+    Topic(CATALOGUE, "entity id", "delete", True, True,
+          "OrgRegistered, ProjectPublished, SitePublished, ShiftScheduled, PolicyPublished, "
+          "VolunteerRegistered", "registry → worker, sink"),
+    Topic(POSTINGS, "volunteer_id", "delete", False, False,
+          "Posting", "worker → sink, subscribers (read_committed)"),
+    Topic(ACCOUNTS, "volunteer_id, or a state page of it", "compact", False, False,
+          "Account, state pages, PartitionState", "worker → worker, subscribers"),
+    Topic(QUARANTINE, "original key", "delete", False, False,
+          "Quarantined", "worker → people"),
+)  # fmt: skip
+
+TOPIC_OF = {
+    "CheckedIn": CHECKINS,
+    "CheckedOut": CHECKINS,
+    "ClockTicked": CHECKINS,
+    "HoursGranted": HOURS,
+    "SessionVoided": HOURS,
+    "EvaluationSubmitted": EVALUATIONS,
+    "OrgRegistered": CATALOGUE,
+    "ProjectPublished": CATALOGUE,
+    "SitePublished": CATALOGUE,
+    "ShiftScheduled": CATALOGUE,
+    "PolicyPublished": CATALOGUE,
+    "VolunteerRegistered": CATALOGUE,
+}
+"""Event type -> the topic it travels on."""
+
+KEY_OF = {
+    "OrgRegistered": "org_id",
+    "ProjectPublished": "project_id",
+    "SitePublished": "site_id",
+    "ShiftScheduled": "shift_id",
+    "PolicyPublished": "policy_id",
+}
+"""Event type -> the field that is the record key; volunteer_id where not named."""
+
+
+def broker_config(topic: Topic, *, producer_time: bool = False) -> dict[str, str]:
+    """The topic's settings as the broker names them.
+
+    Facts take the broker's time, so that nobody can back-date what the ledger calls
+    `recorded_at`; with `producer_time` (simulations, acceptance cases, history imports) the
+    event's own `recorded_at` counts. Outputs always carry their source's time.
+    """
+    return {
+        "cleanup.policy": topic.cleanup,
+        "retention.ms": "-1",
+        "retention.bytes": "-1",
+        "message.timestamp.type": (
+            "LogAppendTime" if topic.facts and not producer_time else "CreateTime"
+        ),
+    }
