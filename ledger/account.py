@@ -1,0 +1,97 @@
+"""What must be remembered about one volunteer.
+
+An account is a working copy: `post` writes into the one it is given and hands it back, and a caller
+who must be able to step back (a transaction may abort) works on a copy it can drop. Pages are
+replaced, never changed in place, so copies share what they have in common.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from ledger import index
+from ledger.spans import Span, span_key
+from schemas.posting import Kind, State
+
+P = TypeVar("P")
+
+DayPage = dict[str, Span]
+"""Span key -> span, for the spans of one UTC day."""
+
+
+class Pages(dict[int, P]):
+    """Pages by number, loaded when first looked at; `written` names those put since."""
+
+    __slots__ = ("load", "written")
+
+    def __init__(self, load: Callable[[int], P]) -> None:
+        super().__init__()
+        self.load = load
+        self.written: set[int] = set()
+
+    def __missing__(self, number: int) -> P:
+        page = self.load(number)
+        super().__setitem__(number, page)
+        return page
+
+    def __setitem__(self, number: int, page: P) -> None:
+        self.written.add(number)
+        super().__setitem__(number, page)
+
+
+def _no_spans(_: int) -> DayPage:
+    return {}
+
+
+def _no_entries(_: int) -> bytes:
+    return b""
+
+
+@dataclass(slots=True)
+class Account:
+    """One volunteer's totals, spans and seen ids; minutes throughout, instants UTC microseconds.
+
+    `balance_minutes` is the effective service time. `due` says for a span when a tick must look
+    at it (0: at every tick, it waits for the catalogue).
+    """
+
+    volunteer_id: str
+    sequence: int = 0
+    balance_minutes: int = 0
+    totals: dict[tuple[Kind, State], int] = field(default_factory=dict)
+    index_entries: int = 0
+    due: dict[str, int] = field(default_factory=dict)
+    days: Pages[DayPage] = field(default_factory=lambda: Pages(_no_spans))
+    buckets: Pages[bytes] = field(default_factory=lambda: Pages(_no_entries))
+
+
+def lookup(account: Account, text: str) -> int | None:
+    """What the account remembers under a text."""
+    return index.lookup(account.buckets, account.index_entries, text)
+
+
+def remember(account: Account, text: str, value: int) -> None:
+    """Let the account remember a 64-bit integer under a text."""
+    account.index_entries = index.store(account.buckets, account.index_entries, text, value)
+
+
+def span_of(account: Account, kind: Kind, span_id: str) -> Span | None:
+    """A session or grant of the account, None if it has none of that id."""
+    key = span_key(kind, span_id)
+    day = lookup(account, key)
+    return None if day is None else account.days[day][key]
+
+
+def put(account: Account, old: Span | None, new: Span) -> None:
+    """Keep the new version of a span, on the page of its day."""
+    key = new.key
+    if old is None or old.day != new.day:
+        remember(account, key, new.day)
+        if old is not None:
+            account.days[old.day] = {k: v for k, v in account.days[old.day].items() if k != key}
+    account.days[new.day] = {**account.days[new.day], key: new}
+
+
+def spans_on(account: Account, days: Iterable[int]) -> list[Span]:
+    """All spans that lie on the pages of these UTC days."""
+    return [span for day in days for span in account.days[day].values()]

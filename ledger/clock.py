@@ -1,0 +1,56 @@
+"""What falls due when the log's time passes (docs/rules.md, section 8)."""
+
+from dataclasses import replace
+
+from ledger.account import Account, put, span_of
+from ledger.catalogue import Catalogue
+from ledger.rating import credit, set_due
+from ledger.record import Record
+from ledger.rules import Result, posting
+from ledger.spans import Span, settled
+from schemas.posting import Posting
+
+
+def due_at(account: Account) -> int | None:
+    """When the next tick must look at this account; None if nothing waits in it."""
+    return min(account.due.values(), default=None)
+
+
+def fall_due(account: Account, record: Record, catalogue: Catalogue, index: int) -> list[Posting]:
+    """What a tick does to one account: a posting for each session it closes or releases.
+
+    `index` is the first posting's; the others follow densely. The account is changed in place.
+    """
+    postings: list[Posting] = []
+    for key in sorted(key for key, at in account.due.items() if at <= record.recorded_at):
+        span = span_of(account, "manual" if key.startswith("g/") else "service", key[2:])
+        assert span is not None
+        result = _released(account, span, catalogue) if span.end is not None else None
+        if span.end is None:
+            result = _closed(account, span)
+        if result is not None:
+            postings.append(posting(account, record, catalogue, index + len(postings), result))
+    return postings
+
+
+def _closed(account: Account, span: Span) -> Result:
+    """Nobody checked out, or in: 0 minutes until people have looked (Order 67, article 3)."""
+    put(account, span, replace(span, closed=True))
+    set_due(account, span.key, None)
+    return "held", "no_check_in" if span.start is None else "no_check_out", ()
+
+
+def _released(account: Account, span: Span, catalogue: Catalogue) -> Result | None:
+    """What the catalogue says now of a span it did not know; None if it still does not."""
+    now = settled(span, catalogue)
+    if now.reason == "unknown_activity":
+        return None
+    set_due(account, span.key, None)
+    now, lines = credit(account, span, now)
+    return "posted" if now.state == "effective" else "held", now.reason, lines
+
+
+def idle(record: Record, catalogue: Catalogue, index: int) -> Posting:
+    """The posting of a tick that found nothing due in the whole partition."""
+    nobody = Account("", sequence=-1)
+    return posting(nobody, record, catalogue, index, ("posted", "nothing_due", ()))

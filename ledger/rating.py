@@ -1,0 +1,77 @@
+"""Keeping a span: its minutes, its neighbours' minutes, the lines that follow, the totals."""
+
+from dataclasses import replace
+
+from ledger.account import Account, lookup, put, remember, spans_on
+from ledger.spans import Span, days_between, differences, line, minutes_of, overlap, rank
+from schemas.posting import Line
+
+
+def credit(account: Account, old: Span | None, new: Span) -> tuple[Span, tuple[Line, ...]]:
+    """Keep the new version of a span and give it and all it overlaps their minutes.
+
+    Returns the span with its minutes, and the differences as lines; totals follow the lines.
+    """
+    changes = _rated(account, old, new)
+    _count_project(account, old, new)
+    lines: list[Line] = []
+    for before, after in changes:
+        put(account, before, after)
+        for span, day, minutes in differences(before, after):
+            lines.append(line(len(lines), span, day, minutes))
+            _add(account, lines[-1])
+    return changes[0][1], tuple(lines)
+
+
+def _add(account: Account, line: Line) -> None:
+    key = (line.kind, line.state)
+    account.totals[key] = account.totals.get(key, 0) + line.minutes
+    if line.state == "effective" and line.kind != "training":
+        account.balance_minutes += line.minutes
+
+
+def _rated(account: Account, old: Span | None, new: Span) -> list[tuple[Span | None, Span]]:
+    """The new version of a span and every neighbour whose minutes it changes, before and after."""
+    rated = [s for s in (old, new) if s is not None and s.state is not None]
+    if not rated:
+        return [(old, new)]
+    low = min(s.start for s in rated if s.start is not None)
+    high = max(s.end for s in rated if s.end is not None)
+    near = [
+        span
+        for span in spans_on(account, days_between(low, high))
+        if span.state is not None and span.key != new.key
+    ]
+    changes: list[tuple[Span | None, Span]] = [(old, replace(new, minutes=minutes_of(new, near)))]
+    everyone = [*near, new]
+    for span in sorted(near, key=rank):
+        if overlap(span, low, high):
+            minutes = minutes_of(span, everyone)
+            if minutes != span.minutes:
+                changes.append((span, replace(span, minutes=minutes)))
+    return changes
+
+
+def _count_project(account: Account, old: Span | None, new: Span) -> None:
+    """How many effective spans a project has: who attended may be evaluated (section 10)."""
+    was, now = _project_attended(old), _project_attended(new)
+    if was == now:
+        return
+    for project_id, step in ((was, -1), (now, 1)):
+        if project_id is not None:
+            key = "p/" + project_id
+            remember(account, key, (lookup(account, key) or 0) + step)
+
+
+def _project_attended(span: Span | None) -> str | None:
+    if span is None or span.place is None or span.state != "effective":
+        return None
+    return span.place.project_id
+
+
+def set_due(account: Account, key: str, due: int | None) -> None:
+    """Let ticks look at a span from an instant on; None: no more."""
+    if due is not None:
+        account.due[key] = due
+    else:
+        account.due.pop(key, None)

@@ -1,0 +1,27 @@
+"""One decoded input record: an event and where and when the log recorded it."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from schemas.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`recorded_at` is the record's Kafka timestamp in UTC microseconds, `key` its record key.
+
+    `digest` identifies the event's bytes (64 bits); 0 means: derive it from the event's content.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    recorded_at: int
+    key: str | None
+    event: Event
+    digest: int = 0
+
+
+def digest_of(value: bytes) -> int:
+    """64 bits that stand for these bytes, as a signed integer, never 0."""
+    return int.from_bytes(blake2b(value, digest_size=8).digest(), "little", signed=True) or 1

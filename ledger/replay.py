@@ -1,0 +1,55 @@
+"""The ledger as a function of the log: fold records in recorded order, in memory."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ledger.account import Account
+from ledger.admission import barred
+from ledger.catalogue import Catalogue, publish
+from ledger.clock import due_at
+from ledger.fold import fold
+from ledger.record import Record
+from schemas.posting import Posting
+from schemas.topics import CATALOGUE
+
+
+@dataclass(slots=True)
+class Book:
+    """What a partition's log amounts to; `refused_entry` lists (record, reason code, detail)."""
+
+    postings: list[Posting] = field(default_factory=list)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    refused_entry: list[tuple[Record, str, str]] = field(default_factory=list)
+
+    def account(self, volunteer_id: str) -> Account:
+        """The volunteer's account."""
+        found = self.accounts.get(volunteer_id)
+        if found is None:
+            found = self.accounts[volunteer_id] = Account(volunteer_id)
+        return found
+
+    def due_by(self, at: int) -> list[str]:
+        """The volunteers with anything due at this instant or before."""
+        return sorted(
+            name
+            for name, account in self.accounts.items()
+            if (due := due_at(account)) is not None and due <= at
+        )
+
+    def touched(self, account: Account) -> None:
+        """Nothing to do: the accounts here are the originals."""
+
+
+def replay(records: Iterable[Record]) -> Book:
+    """Fold one partition's records, catalogue records among them, in recorded order."""
+    book, catalogue = Book(), Catalogue()
+    for record in records:
+        if record.topic == CATALOGUE:
+            if barred(record, catalogue) is None:
+                publish(catalogue, record.event)  # type: ignore[arg-type]
+            catalogue.next_offset = record.offset + 1
+        elif (why := barred(record, catalogue)) is not None:
+            book.refused_entry.append((record, *why))
+        else:
+            book.postings += fold(book, record, catalogue, len(book.postings))
+    return book

@@ -1,0 +1,292 @@
+"""`post`: what one event does to one account. The whole ledger is a fold of it.
+
+The rules, with their sources, are in docs/rules.md; section numbers in this file are its. A span's
+credit follows from the set of its facts and not from the order they came in: each event settles the
+span it names, gives everybody near their minutes anew, and posts the differences.
+"""
+
+from bisect import insort
+from dataclasses import replace
+from typing import assert_never
+
+from ledger.account import Account, lookup, put, remember, span_of
+from ledger.catalogue import Catalogue, Place, Policy
+from ledger.index import Crowded
+from ledger.rating import credit, set_due
+from ledger.record import Record, digest_of
+from ledger.spans import Span, paired, settled
+from schemas.events import (
+    CheckedIn,
+    CheckedOut,
+    EvaluationSubmitted,
+    Fact,
+    HoursGranted,
+    SessionVoided,
+)
+from schemas.posting import Line, Outcome, Posting
+from schemas.times import DAY, MINUTE
+
+CHECK_OUTS_MAX = 64
+SPANS_A_DAY_MAX = 500
+"""Sessions and grants that may begin on one UTC day, so that a state page stays a small record."""
+WAITING_MAX = 256
+"""Spans of one volunteer that may be open, orphaned or unknown to the catalogue at once."""
+
+Result = tuple[Outcome, str | None, tuple[Line, ...]]
+"""Outcome, reason code, lines."""
+
+_HELD = frozenset({"over_max_session", "over_max_open", "no_second_person", "unknown_activity"})
+
+
+def post(
+    account: Account, record: Record, catalogue: Catalogue, index: int
+) -> tuple[Account, Posting]:
+    """Fold one admitted fact into its volunteer's account; gives exactly one posting.
+
+    Total: every well-formed fact gives a posting; an exception is a bug. `index` becomes the
+    posting's. The account given is a working copy and is the one handed back.
+    """
+    event = record.event
+    assert isinstance(event, Fact)
+    seen = lookup(account, "e/" + event.event_id)
+    digest = record.digest or digest_of(repr(event).encode())
+    if seen is not None:
+        result = _seen_before(seen == digest)
+    else:
+        result = _first_seen(account, record, digest, catalogue)
+    return account, posting(account, record, catalogue, index, result)
+
+
+def _first_seen(account: Account, record: Record, digest: int, catalogue: Catalogue) -> Result:
+    event = record.event
+    assert isinstance(event, Fact)
+    try:
+        remember(account, "e/" + event.event_id, digest)
+    except Crowded:
+        return "refused", "clashing_ids", ()
+    return _apply(account, event, record.recorded_at, catalogue)
+
+
+def posting(
+    account: Account, record: Record, catalogue: Catalogue, index: int, result: Result
+) -> Posting:
+    """The posting of a result; counts up the account's sequence."""
+    event = record.event
+    outcome, reason, lines = result
+    account.sequence += 1
+    actor = getattr(event, "actor", None)
+    return Posting(
+        record.partition,
+        index,
+        record.topic,
+        record.partition,
+        record.offset,
+        event.event_id,
+        type(event).__name__,
+        account.volunteer_id,
+        account.sequence,
+        event.occurred_at,
+        record.recorded_at,
+        None if actor is None else actor.id,
+        catalogue.next_offset,
+        outcome,
+        reason,
+        lines,
+        account.balance_minutes,
+    )
+
+
+def _seen_before(same_content: bool) -> Result:
+    """Section 2.1: the first in log order stands."""
+    if same_content:
+        return "duplicate", "duplicate_event", ()
+    return "refused", "event_id_conflict", ()
+
+
+def _apply(account: Account, event: Fact, recorded_at: int, catalogue: Catalogue) -> Result:
+    match event:
+        case CheckedIn():
+            return _check_in(account, event, recorded_at, catalogue)
+        case CheckedOut():
+            return _check_out(account, event, recorded_at, catalogue)
+        case HoursGranted():
+            return _grant(account, event, catalogue)
+        case SessionVoided():
+            return _void(account, event, catalogue)
+        case EvaluationSubmitted():
+            return _evaluate(account, event)
+        case _:
+            assert_never(event)
+
+
+def place_of(event: CheckedIn | CheckedOut | HoursGranted) -> Place:
+    """The dimensions an event names."""
+    return Place(
+        event.activity_id,
+        event.project_id,
+        event.site_id,
+        event.recording_org_id,
+        event.host_org_id,
+    )
+
+
+def _policy(event: CheckedIn | CheckedOut, catalogue: Catalogue) -> Policy:
+    """The policy that judges lateness and auto-close, on the local day of the event."""
+    day = catalogue.local_day(event.site_id, event.occurred_at)
+    return catalogue.policy(event.project_id, day) or catalogue.default_policy(day)
+
+
+def is_late(occurred_at: int, recorded_at: int, policy: Policy) -> bool:
+    """Section 2.2: recorded after the late window."""
+    return recorded_at - occurred_at > policy.late_event_window_minutes * MINUTE
+
+
+def _check_in(account: Account, event: CheckedIn, recorded_at: int, catalogue: Catalogue) -> Result:
+    policy = _policy(event, catalogue)
+    if is_late(event.occurred_at, recorded_at, policy):
+        return "held", "too_late", ()
+    at = event.occurred_at
+    old = span_of(account, "service", event.session_id)
+    if old is not None and _stands(old, at, event.event_id):
+        return "posted", "voided" if old.voided else "redundant_check_in", ()
+    if _too_many(account, old, at // DAY):
+        return "refused", "too_many_spans", ()
+    span = old or Span("service", event.session_id, at // DAY)
+    new = replace(
+        span,
+        day=at // DAY,
+        start=at,
+        start_event=event.event_id,
+        place=place_of(event),
+        # A closed orphan check-out has its check-in now; what is still open will be closed anew.
+        closed=span.closed and span.start is not None,
+    )
+    return _settle(account, old, paired(new), catalogue, at + policy.max_open_minutes * MINUTE)
+
+
+def _stands(span: Span, at: int, event_id: str) -> bool:
+    """Is the check-in that a session has earlier than this one? On a tie the lower id stands."""
+    return span.start is not None and (span.start, span.start_event) <= (at, event_id)
+
+
+def _check_out(
+    account: Account, event: CheckedOut, recorded_at: int, catalogue: Catalogue
+) -> Result:
+    policy = _policy(event, catalogue)
+    if is_late(event.occurred_at, recorded_at, policy):
+        return "held", "too_late", ()
+    at = event.occurred_at
+    old = span_of(account, "service", event.session_id)
+    if (old is None or old.start is None) and _too_many(account, old, at // DAY):
+        return "refused", "too_many_spans", ()
+    span = old or Span("service", event.session_id, at // DAY)
+    if at in span.outs:
+        return "posted", "voided" if span.voided else "redundant_check_out", ()
+    if len(span.outs) >= CHECK_OUTS_MAX:
+        return "refused", "too_many_facts", ()
+    outs = list(span.outs)
+    insort(outs, at)
+    new = paired(replace(span, outs=tuple(outs)))
+    if new.start is None:
+        new = replace(new, day=outs[0] // DAY)
+        put(account, old, new)
+        if span.voided:
+            return "posted", "voided", ()
+        if not span.closed:
+            give_up_at = outs[0] + policy.late_event_window_minutes * MINUTE
+            set_due(account, new.key, give_up_at)
+        return "held", "awaiting_check_in", ()
+    if new.end == span.end:
+        put(account, old, new)
+        if span.voided:
+            return "posted", "voided", ()
+        if at < new.start:
+            return "held", "check_out_before_check_in", ()
+        return "posted", "redundant_check_out", ()
+    return _settle(account, old, new, catalogue, None)
+
+
+def _grant(account: Account, event: HoursGranted, catalogue: Catalogue) -> Result:
+    if event.end_at < event.start_at:
+        return "refused", "end_before_start", ()
+    old = span_of(account, "manual", event.grant_id)
+    if old is not None and old.start is not None:
+        return "refused", "grant_exists", ()
+    if _too_many(account, old, event.start_at // DAY):
+        return "refused", "too_many_spans", ()
+    second = event.approver is not None and event.approver.id != event.actor.id
+    span = old or Span("manual", event.grant_id, event.start_at // DAY)
+    new = replace(
+        span,
+        day=event.start_at // DAY,
+        start=event.start_at,
+        start_event=event.event_id,
+        place=place_of(event),
+        outs=(event.end_at,),
+        end=event.end_at,
+        signed=second and bool(event.evidence),
+    )
+    return _settle(account, old, new, catalogue, None)
+
+
+def _void(account: Account, event: SessionVoided, catalogue: Catalogue) -> Result:
+    if event.session_id is not None:
+        old = span_of(account, "service", event.session_id)
+        span = old or Span("service", event.session_id, event.occurred_at // DAY)
+    else:
+        assert event.grant_id is not None
+        old = span_of(account, "manual", event.grant_id)
+        span = old or Span("manual", event.grant_id, event.occurred_at // DAY)
+    if span.voided:
+        return "posted", "already_voided", ()
+    if _too_many(account, old, span.day):
+        return "refused", "too_many_spans", ()
+    return _settle(account, old, replace(span, voided=True), catalogue, None)
+
+
+def _too_many(account: Account, old: Span | None, day: int) -> bool:
+    """Would keeping a span on this day overfill the day, or the list of what waits?"""
+    if old is None and len(account.due) >= WAITING_MAX:
+        return True
+    moves = old is None or old.day != day
+    return moves and len(account.days[day]) >= SPANS_A_DAY_MAX
+
+
+def _evaluate(account: Account, event: EvaluationSubmitted) -> Result:
+    """Section 10; the score itself stays in the event, where auditors read it."""
+    if not lookup(account, "p/" + event.project_id):
+        return "refused", "not_attended", ()
+    key = f"v/{event.project_id}/{event.evaluator_org_id}"
+    if lookup(account, key) is not None:
+        return "refused", "already_evaluated", ()
+    remember(account, key, 1)
+    return "posted", None, ()
+
+
+def _settle(
+    account: Account, old: Span | None, new: Span, catalogue: Catalogue, close_at: int | None
+) -> Result:
+    """Settle a span whose own facts changed, rate what is near, and say what came of it.
+
+    `close_at` is when a tick must close it if it is still open.
+    """
+    new, lines = credit(account, old, settled(new, catalogue))
+    if new.reason == "unknown_activity":
+        set_due(account, new.key, 0)
+    elif new.end is not None or new.voided or new.closed:
+        set_due(account, new.key, None)
+    elif close_at is not None:
+        set_due(account, new.key, close_at)
+    return _outcome(new, lines)
+
+
+def _outcome(span: Span, lines: tuple[Line, ...]) -> Result:
+    if span.reason in _HELD:
+        return "held", span.reason, lines
+    if span.reason is not None or span.start is None or span.end is None:
+        return "posted", span.reason, lines
+    if span.end - span.start < MINUTE:
+        return "posted", "under_a_minute", lines
+    if sum(span.minutes) < (span.end - span.start) // MINUTE:
+        return "posted", "overlap_counted_once", lines
+    return "posted", None, lines

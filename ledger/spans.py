@@ -1,0 +1,212 @@
+"""Spans of service (sessions and grants): their facts, their state, and the minutes they get.
+
+A span's state follows from its own facts; its minutes also from the spans that come before it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from ledger.catalogue import Catalogue, Place
+from schemas.posting import Kind, Line, State
+from schemas.times import DAY, MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A session or a grant of one volunteer: [start, end) in UTC microseconds, once both are known.
+
+    `outs` are its check-outs, ascending. `signed` says that a grant has evidence and a second
+    person. `state` is None while it credits nothing. `minutes` are those now in the ledger, one
+    number for each local day from `first_date` on; `midnights` are the instants between them.
+    `day` is the UTC day of the state page it lies in.
+    """
+
+    kind: Kind
+    id: str
+    day: int
+    start: int | None = None
+    start_event: str = ""
+    place: Place | None = None
+    outs: tuple[int, ...] = ()
+    end: int | None = None
+    signed: bool = True
+    voided: bool = False
+    closed: bool = False
+    state: State | None = None
+    reason: str | None = None
+    policy: str = ""
+    first_date: int = 0
+    midnights: tuple[int, ...] = ()
+    minutes: tuple[int, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Its name within the account."""
+        return span_key(self.kind, self.id)
+
+
+def span_key(kind: Kind, span_id: str) -> str:
+    """The name of a session or grant within an account; the two kinds do not share ids."""
+    return ("g/" if kind == "manual" else "s/") + span_id
+
+
+def rank(span: Span) -> tuple[bool, int, str, bool]:
+    """Who keeps a minute: effective before held, then earlier start, lower id, session first."""
+    assert span.start is not None
+    return (span.state != "effective", span.start, span.id, span.kind == "manual")
+
+
+def paired(span: Span) -> Span:
+    """The span with its end: the earliest check-out at or after its start."""
+    start = span.start
+    end = None if start is None else next((out for out in span.outs if out >= start), None)
+    return replace(span, end=end)
+
+
+def settled(span: Span, catalogue: Catalogue) -> Span:
+    """The span with its state, reason, policy and local days, as its own facts and the catalogue
+    have it; minutes are left to `minutes_of`."""
+    place, start, end = span.place, span.start, span.end
+    if span.voided:
+        return replace(span, state=None, reason="voided")
+    if place is None or start is None or end is None:
+        return replace(span, state=None, reason=None)
+    first_date = catalogue.local_day(place.site_id, start)
+    found = catalogue.policy(place.project_id, first_date)
+    policy = found or catalogue.default_policy(first_date)
+    state: State | None
+    if end - start > policy.max_session_minutes * MINUTE:
+        state, reason = None, "over_max_session"
+    elif span.kind == "service" and end - start > policy.max_open_minutes * MINUTE:
+        state, reason = "held_review", "over_max_open"
+    elif not span.signed:
+        state, reason = "held_org", "no_second_person"
+    elif found is None or not catalogue.knows(place):
+        state, reason = "held_review", "unknown_activity"
+    else:
+        state, reason = "effective", None
+    return replace(
+        span,
+        state=state,
+        reason=reason,
+        policy=policy.label,
+        first_date=first_date,
+        midnights=() if state is None else catalogue.midnights(place.site_id, start, end),
+    )
+
+
+def uncovered(start: int, end: int, covers: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The pieces of [start, end) that none of the covers holds. Touching is no overlap."""
+    at = start
+    for low, high in sorted(covers):
+        if low >= end:
+            break
+        if low > at:
+            yield (at, low)
+        at = max(at, high)
+    if at < end:
+        yield (at, end)
+
+
+def whole_minutes(pieces: Iterable[tuple[int, int]], midnights: tuple[int, ...]) -> tuple[int, ...]:
+    """Pieces of time -> whole minutes for each local day, floored once for the whole span.
+
+    Each day gets what the floor of the time so far has grown by, so the days always sum to the
+    floor of the whole (Order 67 article 7 fixes no rounding; the policy is ours).
+    """
+    micros = [0] * (len(midnights) + 1)
+    for low, high in pieces:
+        for number, midnight in enumerate(midnights):
+            if low < midnight:
+                micros[number] += min(high, midnight) - low
+                low = min(high, midnight)
+        micros[-1] += high - low
+    minutes, so_far, given = [], 0, 0
+    for part in micros:
+        so_far += part
+        minutes.append(so_far // MINUTE - given)
+        given = so_far // MINUTE
+    return tuple(minutes)
+
+
+def overlap(span: Span, low: int, high: int) -> bool:
+    """Does a paired span share any time with [low, high)?"""
+    assert span.start is not None
+    assert span.end is not None
+    return span.start < high and span.end > low
+
+
+def minutes_of(span: Span, others: Iterable[Span]) -> tuple[int, ...]:
+    """The minutes a credited span gets beside the others, by local day."""
+    if span.state is None or span.start is None or span.end is None:
+        return ()
+    mine = rank(span)
+    covers = [
+        (other.start, other.end)
+        for other in others
+        if other.start is not None and other.end is not None and other.state is not None
+        if overlap(other, span.start, span.end) and rank(other) < mine
+    ]
+    return whole_minutes(uncovered(span.start, span.end, covers), span.midnights)
+
+
+def days_between(low: int, high: int) -> range:
+    """The UTC days whose spans can bear on minutes in [low, high).
+
+    A span lasts at most a day and lies on the page of its start, so what overlaps the interval
+    starts at most a day before it, and what overlaps that at most two.
+    """
+    return range(low // DAY - 2, high // DAY + 2)
+
+
+def differences(old: Span | None, new: Span) -> Iterator[tuple[Span, int, int]]:
+    """What changed in the ledger between two versions of a span: (dimensions of, day, minutes).
+
+    Where only minutes changed, one difference a day; where place, state or policy changed, all of
+    the old is taken back and all of the new is given.
+    """
+    was = _by_day(old)
+    now = _by_day(new)
+    if old is None or _dimensions(old) == _dimensions(new):
+        for day in sorted(was.keys() | now.keys()):
+            if change := now.get(day, 0) - was.get(day, 0):
+                yield new, day, change
+        return
+    for day in sorted(was.keys() | now.keys()):
+        if day in was:
+            yield old, day, -was[day]
+        if day in now:
+            yield new, day, now[day]
+
+
+def _by_day(span: Span | None) -> dict[int, int]:
+    if span is None:
+        return {}
+    return {span.first_date + n: minutes for n, minutes in enumerate(span.minutes) if minutes}
+
+
+def _dimensions(span: Span) -> tuple[Place | None, State | None, str]:
+    return (span.place, span.state, span.policy)
+
+
+def line(number: int, span: Span, day: int, minutes: int) -> Line:
+    """One line of a posting: a difference under the dimensions of a credited span."""
+    place, state = span.place, span.state
+    assert place is not None
+    assert state is not None
+    grant = span.kind == "manual"
+    return Line(
+        number,
+        None if grant else span.id,
+        span.id if grant else None,
+        place.recording_org_id,
+        place.host_org_id,
+        place.project_id,
+        place.site_id,
+        place.activity_id,
+        day,
+        minutes,
+        span.kind,
+        state,
+        span.policy,
+    )
