@@ -1,0 +1,80 @@
+"""The catalogue in this worker: registry.catalogue read whole, then followed."""
+
+import asyncio
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from faust import Service
+
+from ledger.admission import barred
+from ledger.catalogue import Catalogue, publish
+from ledger.record import Record
+from schemas.codec import Undecodable, decode_event
+from schemas.topics import CATALOGUE
+
+_TP = TopicPartition(CATALOGUE, 0)
+
+
+def learn(catalogue: Catalogue, record: Any) -> None:
+    """Fold one record of registry.catalogue; what is unreadable or refused changes nothing.
+
+    The trail shows such records with their reason; here only the offset counts, because a posting
+    names the offset it saw.
+    """
+    try:
+        event = decode_event(record.value)
+    except Undecodable:
+        pass
+    else:
+        key = None if record.key is None else record.key.decode("utf-8", "replace")
+        entry = Record(CATALOGUE, 0, record.offset, record.timestamp * 1000, key, event)
+        if barred(entry, catalogue) is None:
+            publish(catalogue, event)  # type: ignore[arg-type]
+    catalogue.next_offset = record.offset + 1
+
+
+class CatalogueFollower(Service):
+    """Keeps `catalogue` at the end of its topic; `ready` is set once it was there."""
+
+    def __init__(self, bootstrap: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.catalogue = Catalogue()
+        self.ready = asyncio.Event()
+        self._bootstrap = bootstrap
+
+    async def reached(self, offset: int) -> None:
+        """Wait until the catalogue is loaded and has seen everything before an offset."""
+        await self.ready.wait()
+        while self.catalogue.next_offset < offset:
+            await self.sleep(0.05)
+
+    @Service.task
+    async def _follow(self) -> None:
+        while not self.should_stop:
+            try:
+                await self._read()
+            except (KafkaError, OSError) as error:
+                self.log.warning("catalogue: %r; trying again", error)
+                await self.sleep(1)
+
+    async def _read(self) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+        )
+        await consumer.start()
+        try:
+            consumer.assign([_TP])
+            end = (await consumer.end_offsets([_TP]))[_TP]
+            consumer.seek(_TP, self.catalogue.next_offset)
+            while not self.should_stop:
+                if await consumer.position(_TP) >= end:
+                    self.ready.set()
+                fetched = await consumer.getmany(_TP, timeout_ms=200, max_records=5_000)
+                for record in fetched.get(_TP, ()):
+                    learn(self.catalogue, record)
+        finally:
+            await consumer.stop()

@@ -1,0 +1,115 @@
+"""One partition's accounts in memory, as bytes, and the working copies of a batch over them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ledger.account import Account
+from ledger.clock import due_at
+from schemas.codec import decode_output, encode
+from schemas.posting import PartitionState, Position, StatePage
+from streams import pages
+
+DUE_HEADER = "due"
+"""Header of an account record: when a tick must look at it, so that restoring need not decode."""
+
+Change = tuple[str, bytes, int | None]
+"""Record key, framed value, and for an account record when it is due."""
+
+
+def state_key(partition: int) -> str:
+    """The key of a partition's own state; no volunteer id can look like it."""
+    return f"@{partition}"
+
+
+@dataclass(slots=True)
+class Store:
+    """What ledger.accounts holds for one partition: record key -> framed value."""
+
+    partition: int
+    records: dict[str, bytes] = field(default_factory=dict)
+    due: dict[str, int] = field(default_factory=dict)
+    next_index: int = 0
+    catalogue_offset: int = 0
+    positions: dict[str, int] = field(default_factory=dict)
+
+    def put(self, key: str, value: bytes, due: int | None) -> None:
+        """Take over one record, from the topic or from a committed batch."""
+        if key == state_key(self.partition):
+            state = decode_output(value)
+            assert isinstance(state, PartitionState)
+            self.next_index = state.next_index
+            self.catalogue_offset = state.catalogue_offset
+            self.positions = {p.topic: p.next_offset for p in state.positions}
+            return
+        self.records[key] = value
+        if "/" not in key:
+            if due is None:
+                self.due.pop(key, None)
+            else:
+                self.due[key] = due
+
+    def state(self, next_index: int, catalogue_offset: int, positions: dict[str, int]) -> Change:
+        """The record that says where the partition stands after a batch."""
+        state = PartitionState(
+            self.partition,
+            next_index,
+            catalogue_offset,
+            tuple(Position(topic, offset) for topic, offset in sorted(positions.items())),
+        )
+        return state_key(self.partition), encode(state), None
+
+
+class Working:
+    """The working copies of one batch; dropped if its transaction aborts."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._open: dict[str, tuple[Account, dict[str, bytes]]] = {}
+        self._changed: set[str] = set()
+
+    def is_new(self, volunteer_id: str) -> bool:
+        """Has this volunteer no account yet?"""
+        return volunteer_id not in self._open and volunteer_id not in self._store.records
+
+    def account(self, volunteer_id: str) -> Account:
+        """The volunteer's working copy, a new one for a volunteer not seen before."""
+        found = self._open.get(volunteer_id)
+        if found is None:
+            found = self._open[volunteer_id] = self._load(volunteer_id)
+        return found[0]
+
+    def _load(self, volunteer_id: str) -> tuple[Account, dict[str, bytes]]:
+        records = self._store.records
+
+        def page(name: str) -> bytes | None:
+            value = records.get(f"{volunteer_id}/{name}")
+            if value is None:
+                return None
+            stored = decode_output(value)
+            assert isinstance(stored, StatePage)
+            return stored.value
+
+        value = records.get(volunteer_id)
+        return (pages.empty(volunteer_id, page), {}) if value is None else pages.unpack(value, page)
+
+    def due_by(self, at: int) -> list[str]:
+        """The volunteers with anything due at this instant or before, in ascending order."""
+        due = {name for name, when in self._store.due.items() if when <= at}
+        for name, (account, _) in self._open.items():
+            when = due_at(account)
+            if when is not None and when <= at:
+                due.add(name)
+            else:
+                due.discard(name)
+        return sorted(due)
+
+    def touched(self, account: Account) -> None:
+        """An account has changed and must be written."""
+        self._changed.add(account.volunteer_id)
+
+    def changes(self) -> Iterator[Change]:
+        """The records of every changed account, in the order in which they changed names."""
+        for name in sorted(self._changed):
+            account, inline = self._open[name]
+            for key, value in pages.pack(account, inline):
+                yield key, value, due_at(account) if key == name else None
