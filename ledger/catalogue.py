@@ -94,7 +94,7 @@ class Catalogue:
     def offset_micros(self, site_id: str | None, at: int) -> int:
         """Civil time minus UTC at a site, in microseconds; China's where the site says nothing."""
         minutes = CHINA_OFFSET_MINUTES
-        for offset in self.site_offsets.get(site_id, ()) if site_id is not None else ():
+        for offset in self._offsets(site_id):
             if offset.from_at > at:
                 break
             minutes = offset.offset_minutes
@@ -104,24 +104,24 @@ class Catalogue:
         """The civil day of an instant at a site, as a day number."""
         return (at + self.offset_micros(site_id, at)) // DAY
 
-    def midnights(self, site_id: str | None, start: int, end: int) -> tuple[int, ...]:
-        """The instants strictly inside (start, end) at which a new civil day begins at a site.
+    def civil_days(self, site_id: str | None, start: int, end: int) -> tuple[tuple[int, int], ...]:
+        """The civil days of [start, end) at a site: (instant from which, day number), ascending.
 
-        The civil day never goes back: where a clock change repeats a midnight, the first counts.
+        A day may come twice where a clock goes back over midnight.
         """
-        found: list[int] = []
-        day = self.local_day(site_id, start)
-        at = start
+        changes = [offset.from_at for offset in self._offsets(site_id)]
+        at, day = start, self.local_day(site_id, start)
+        found = [(at, day)]
         while True:
-            day += 1
-            # The offset that holds just before the midnight decides when it strikes; a change of
-            # offset between `at` and the midnight shows when the guess is looked at again.
-            midnight = day * DAY - self.offset_micros(site_id, at)
-            midnight = day * DAY - self.offset_micros(site_id, midnight - 1)
-            if midnight >= end:
+            midnight = (self.local_day(site_id, at) + 1) * DAY - self.offset_micros(site_id, at)
+            at = min([midnight, *(change for change in changes if change > at)])
+            if at >= end:
                 return tuple(found)
-            at = max(midnight, at + 1)
-            found.append(at)
+            if (day := self.local_day(site_id, at)) != found[-1][1]:
+                found.append((at, day))
+
+    def _offsets(self, site_id: str | None) -> tuple[UtcOffset, ...]:
+        return self.site_offsets.get(site_id, ()) if site_id is not None else ()
 
 
 def publish(catalogue: Catalogue, event: CatalogueEvent) -> str | None:

@@ -287,6 +287,6 @@ def _outcome(span: Span, lines: tuple[Line, ...]) -> Result:
         return "posted", span.reason, lines
     if span.end - span.start < MINUTE:
         return "posted", "under_a_minute", lines
-    if sum(span.minutes) < (span.end - span.start) // MINUTE:
+    if sum(minutes for _, minutes in span.minutes) < (span.end - span.start) // MINUTE:
         return "posted", "overlap_counted_once", lines
     return "posted", None, lines

@@ -16,8 +16,8 @@ class Span:
     """A session or a grant of one volunteer: [start, end) in UTC microseconds, once both are known.
 
     `outs` are its check-outs, ascending. `signed` says that a grant has evidence and a second
-    person. `state` is None while it credits nothing. `minutes` are those now in the ledger, one
-    number for each local day from `first_date` on; `midnights` are the instants between them.
+    person. `state` is None while it credits nothing. `days` are its civil days, (instant from
+    which, day number); `minutes` those now in the ledger, (day number, minutes) for each day.
     `day` is the UTC day of the state page it lies in.
     """
 
@@ -35,9 +35,8 @@ class Span:
     state: State | None = None
     reason: str | None = None
     policy: str = ""
-    first_date: int = 0
-    midnights: tuple[int, ...] = ()
-    minutes: tuple[int, ...] = ()
+    days: tuple[tuple[int, int], ...] = ()
+    minutes: tuple[tuple[int, int], ...] = ()
 
     @property
     def key(self) -> str:
@@ -71,9 +70,9 @@ def settled(span: Span, catalogue: Catalogue) -> Span:
         return replace(span, state=None, reason="voided")
     if place is None or start is None or end is None:
         return replace(span, state=None, reason=None)
-    first_date = catalogue.local_day(place.site_id, start)
-    found = catalogue.policy(place.project_id, first_date)
-    policy = found or catalogue.default_policy(first_date)
+    first_day = catalogue.local_day(place.site_id, start)
+    found = catalogue.policy(place.project_id, first_day)
+    policy = found or catalogue.default_policy(first_day)
     state: State | None
     if end - start > policy.max_session_minutes * MINUTE:
         state, reason = None, "over_max_session"
@@ -90,8 +89,7 @@ def settled(span: Span, catalogue: Catalogue) -> Span:
         state=state,
         reason=reason,
         policy=policy.label,
-        first_date=first_date,
-        midnights=() if state is None else catalogue.midnights(place.site_id, start, end),
+        days=() if state is None else catalogue.civil_days(place.site_id, start, end),
     )
 
 
@@ -108,23 +106,25 @@ def uncovered(start: int, end: int, covers: Iterable[tuple[int, int]]) -> Iterat
         yield (at, end)
 
 
-def whole_minutes(pieces: Iterable[tuple[int, int]], midnights: tuple[int, ...]) -> tuple[int, ...]:
-    """Pieces of time -> whole minutes for each local day, floored once for the whole span.
+def whole_minutes(
+    pieces: Iterable[tuple[int, int]], days: tuple[tuple[int, int], ...]
+) -> tuple[tuple[int, int], ...]:
+    """Pieces of time -> (day, whole minutes) for each civil day, floored once for the whole span.
 
     Each day gets what the floor of the time so far has grown by, so the days always sum to the
     floor of the whole (Order 67 article 7 fixes no rounding; the policy is ours).
     """
-    micros = [0] * (len(midnights) + 1)
+    micros = dict.fromkeys(sorted(day for _, day in days), 0)
+    ends = [at for at, _ in days[1:]]
     for low, high in pieces:
-        for number, midnight in enumerate(midnights):
-            if low < midnight:
-                micros[number] += min(high, midnight) - low
-                low = min(high, midnight)
-        micros[-1] += high - low
+        for (_, day), until in zip(days, [*ends, high], strict=True):
+            if low < until:
+                micros[day] += min(high, until) - low
+                low = min(high, until)
     minutes, so_far, given = [], 0, 0
-    for part in micros:
+    for day, part in micros.items():
         so_far += part
-        minutes.append(so_far // MINUTE - given)
+        minutes.append((day, so_far // MINUTE - given))
         given = so_far // MINUTE
     return tuple(minutes)
 
@@ -136,8 +136,8 @@ def overlap(span: Span, low: int, high: int) -> bool:
     return span.start < high and span.end > low
 
 
-def minutes_of(span: Span, others: Iterable[Span]) -> tuple[int, ...]:
-    """The minutes a credited span gets beside the others, by local day."""
+def minutes_of(span: Span, others: Iterable[Span]) -> tuple[tuple[int, int], ...]:
+    """The minutes a credited span gets beside the others: (day, minutes) by civil day."""
     if span.state is None or span.start is None or span.end is None:
         return ()
     mine = rank(span)
@@ -147,7 +147,7 @@ def minutes_of(span: Span, others: Iterable[Span]) -> tuple[int, ...]:
         if other.start is not None and other.end is not None and other.state is not None
         if overlap(other, span.start, span.end) and rank(other) < mine
     ]
-    return whole_minutes(uncovered(span.start, span.end, covers), span.midnights)
+    return whole_minutes(uncovered(span.start, span.end, covers), span.days)
 
 
 def days_between(low: int, high: int) -> range:
@@ -180,9 +180,7 @@ def differences(old: Span | None, new: Span) -> Iterator[tuple[Span, int, int]]:
 
 
 def _by_day(span: Span | None) -> dict[int, int]:
-    if span is None:
-        return {}
-    return {span.first_date + n: minutes for n, minutes in enumerate(span.minutes) if minutes}
+    return {} if span is None else {day: minutes for day, minutes in span.minutes if minutes}
 
 
 def _dimensions(span: Span) -> tuple[Place | None, State | None, str]:

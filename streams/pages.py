@@ -38,8 +38,7 @@ def pack_day(page: DayPage) -> bytes:
             span.state,
             span.reason,
             span.policy,
-            span.first_date,
-            span.midnights,
+            span.days,
             span.minutes,
         ]
         for span in page.values()
@@ -65,7 +64,7 @@ def unpack_day(value: bytes, day: int) -> DayPage:
     page = {}
     for (
         kind, span_id, start, start_event, place, outs, flags,
-        state, reason, policy, first_date, midnights, minutes,
+        state, reason, policy, days, minutes,
     ) in rows:  # fmt: skip
         span = paired(
             Span(
@@ -83,9 +82,8 @@ def unpack_day(value: bytes, day: int) -> DayPage:
                 state,
                 reason,
                 policy,
-                first_date,
-                tuple(midnights),
-                tuple(minutes),
+                tuple(map(tuple, days)),
+                tuple(map(tuple, minutes)),
             )
         )
         page[span.key] = span
