@@ -13,7 +13,6 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from ledger.catalogue import Catalogue
 from schemas.codec import encode
 from schemas.events import ClockTicked
 from schemas.times import MINUTE, SECOND
@@ -50,11 +49,12 @@ def build(
     session_seconds: float = 6.0,
     clock: Callable[[], float],
     restoring: Restoring = lambda partition, done, total: None,
+    announce: Callable[[int], None] = lambda port: None,
 ) -> Worker:
     """Put a worker together; nothing is opened until Faust starts it.
 
     `clock` gives Unix seconds and is used for nothing but the ticks it writes into the log.
-    `restoring` is told how far the restoring of a partition is.
+    `restoring` is told how far the restoring of a partition is, `announce` the port of the pages.
     """
     app = _app(bootstrap, app_id, ground, datadir, session_seconds)
     follower = CatalogueFollower(bootstrap, beacon=app.beacon, loop=app.loop)
@@ -62,17 +62,13 @@ def build(
     async def open_one(partition: int) -> Partition:
         return await open_partition(partition, bootstrap=bootstrap, app_id=app_id, restoring=told)
 
-    async def catalogue_at(offset: int) -> Catalogue:
-        await follower.reached(offset)
-        return follower.catalogue
-
     async def seek(topic: str, partition: int, offset: int) -> None:
         tp = TP(topic, partition)
         if tp in app.consumer.assignment():
             await app.consumer.seek(tp, offset)
 
     ownership = Ownership(
-        open_one, catalogue_at, seek, bootstrap=bootstrap, partitions=ground.partitions
+        open_one, follower.current, seek, bootstrap=bootstrap, partitions=ground.partitions
     )
 
     def told(partition: int, done: int, total: int) -> None:
@@ -82,7 +78,7 @@ def build(
     def health() -> dict[str, Any]:
         return _health(follower, ownership)
 
-    web = Web(ownership, health, web_port, beacon=app.beacon, loop=app.loop)
+    web = Web(ownership, health, web_port, announce, beacon=app.beacon, loop=app.loop)
     _agent(app, ownership, ground)
     if not ground.producer_time:
         _clock(app, ownership, bootstrap, clock)

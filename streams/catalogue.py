@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from faust import Service
 
 from ledger.admission import barred
@@ -14,6 +14,7 @@ from schemas.codec import Undecodable, decode_event
 from schemas.topics import CATALOGUE
 
 _TP = TopicPartition(CATALOGUE, 0)
+_POLL_SECONDS = 0.005
 
 
 def learn(catalogue: Catalogue, record: Any) -> None:
@@ -35,19 +36,29 @@ def learn(catalogue: Catalogue, record: Any) -> None:
 
 
 class CatalogueFollower(Service):
-    """Keeps `catalogue` at the end of its topic; `ready` is set once it was there."""
+    """Keeps a catalogue at the end of its topic; `ready` is set once it was there."""
 
     def __init__(self, bootstrap: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.catalogue = Catalogue()
         self.ready = asyncio.Event()
         self._bootstrap = bootstrap
+        self._consumer: AIOKafkaConsumer | None = None
+        self._position = 0
 
-    async def reached(self, offset: int) -> None:
-        """Wait until the catalogue is loaded and has seen everything before an offset."""
+    async def current(self, at_least: int) -> Catalogue:
+        """The catalogue with everything that is published now, and at least up to an offset.
+
+        So a fact that was sent after a catalogue event had been acknowledged always finds it.
+        Raises KafkaError when the topic cannot be asked.
+        """
         await self.ready.wait()
-        while self.catalogue.next_offset < offset:
-            await self.sleep(0.05)
+        if self._consumer is None:
+            raise KafkaConnectionError("registry.catalogue cannot be read")
+        end = (await self._consumer.end_offsets([_TP]))[_TP]
+        while self._position < end or self.catalogue.next_offset < at_least:
+            await asyncio.sleep(_POLL_SECONDS)
+        return self.catalogue
 
     @Service.task
     async def _follow(self) -> None:
@@ -64,17 +75,22 @@ class CatalogueFollower(Service):
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="none",
+            fetch_max_wait_ms=100,
         )
         await consumer.start()
         try:
             consumer.assign([_TP])
+            self._position = self.catalogue.next_offset
             end = (await consumer.end_offsets([_TP]))[_TP]
-            consumer.seek(_TP, self.catalogue.next_offset)
+            consumer.seek(_TP, self._position)
+            self._consumer = consumer
             while not self.should_stop:
-                if await consumer.position(_TP) >= end:
+                if self._position >= end:
                     self.ready.set()
-                fetched = await consumer.getmany(_TP, timeout_ms=200, max_records=5_000)
+                fetched = await consumer.getmany(_TP, timeout_ms=100, max_records=5_000)
                 for record in fetched.get(_TP, ()):
                     learn(self.catalogue, record)
+                self._position = await consumer.position(_TP)
         finally:
+            self._consumer = None
             await consumer.stop()

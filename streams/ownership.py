@@ -44,14 +44,14 @@ class Ownership:
     def __init__(
         self,
         open_one: Callable[[int], Awaitable[Partition]],
-        catalogue_at: Callable[[int], Awaitable[Catalogue]],
+        catalogue: Callable[[int], Awaitable[Catalogue]],
         seek: Callable[[str, int, int], Awaitable[None]],
         *,
         bootstrap: str,
         partitions: int,
     ) -> None:
         self._open_one = open_one
-        self._catalogue_at = catalogue_at
+        self._catalogue = catalogue
         self._seek = seek
         self._bootstrap = bootstrap
         self._partitions = partitions
@@ -91,7 +91,7 @@ class Ownership:
             return position
         for start in range(0, len(todo), CHUNK_RECORDS):
             chunk = todo[start : start + CHUNK_RECORDS]
-            catalogue = await self._catalogue_at(owned.store.catalogue_offset)
+            catalogue = await self._catalogue(owned.store.catalogue_offset)
             folded = await owned.apply(topic, chunk, catalogue, self._partitions)
             self.figures.events += len(chunk)
             self.figures.transactions += 1

@@ -35,14 +35,20 @@ class FiguresCollector:
 
 
 class Web(Service):
-    """The two pages, on 127.0.0.1 only; port 0 takes a free one, told by `port`."""
+    """The two pages, on 127.0.0.1 only; port 0 takes a free one, told to `announce`."""
 
     def __init__(
-        self, ownership: Ownership, health: Callable[[], dict[str, Any]], port: int, **kwargs: Any
+        self,
+        ownership: Ownership,
+        health: Callable[[], dict[str, Any]],
+        port: int,
+        announce: Callable[[int], None],
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self._health = health
-        self.port = port
+        self._port = port
+        self._announce = announce
         self._registry = CollectorRegistry()
         self._registry.register(FiguresCollector(ownership))
 
@@ -53,9 +59,8 @@ class Web(Service):
         app.router.add_get("/metrics", self._say_metrics)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, shutdown_timeout=1)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        await web.TCPSite(self._runner, "127.0.0.1", self._port, shutdown_timeout=1).start()
+        self._announce(self._runner.addresses[0][1])
 
     async def on_stop(self) -> None:
         """Close the port."""
