@@ -46,7 +46,7 @@ def _released(account: Account, span: Span, catalogue: Catalogue) -> Result | No
     if now.reason == "unknown_activity":
         return None
     set_due(account, span.key, None)
-    now, lines = credit(account, span, now)
+    now, lines, _ = credit(account, span, now)
     return "posted" if now.state == "effective" else "held", now.reason, lines
 
 

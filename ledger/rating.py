@@ -3,16 +3,20 @@
 from dataclasses import replace
 
 from ledger.account import Account, lookup, put, remember, spans_on
-from ledger.spans import Span, days_between, differences, line, minutes_of, overlap, rank
+from ledger.spans import Span, days_between, differences, line, overlap, rank, share_of
 from schemas.posting import Line
 
+Change = tuple[Span | None, Span]
+"""A span before and after."""
 
-def credit(account: Account, old: Span | None, new: Span) -> tuple[Span, tuple[Line, ...]]:
+
+def credit(account: Account, old: Span | None, new: Span) -> tuple[Span, tuple[Line, ...], int]:
     """Keep the new version of a span and give it and all it overlaps their minutes.
 
-    Returns the span with its minutes, and the differences as lines; totals follow the lines.
+    Returns the span with its minutes, the differences as lines (totals follow them), and the
+    microseconds of the span that others keep.
     """
-    changes = _rated(account, old, new)
+    changes, lost = _rated(account, old, new)
     _count_project(account, old, new)
     lines: list[Line] = []
     for before, after in changes:
@@ -20,7 +24,7 @@ def credit(account: Account, old: Span | None, new: Span) -> tuple[Span, tuple[L
         for span, day, minutes in differences(before, after):
             lines.append(line(len(lines), span, day, minutes))
             _add(account, lines[-1])
-    return changes[0][1], tuple(lines)
+    return changes[0][1], tuple(lines), lost
 
 
 def _add(account: Account, line: Line) -> None:
@@ -30,11 +34,12 @@ def _add(account: Account, line: Line) -> None:
         account.balance_minutes += line.minutes
 
 
-def _rated(account: Account, old: Span | None, new: Span) -> list[tuple[Span | None, Span]]:
-    """The new version of a span and every neighbour whose minutes it changes, before and after."""
+def _rated(account: Account, old: Span | None, new: Span) -> tuple[list[Change], int]:
+    """The new version of a span and every neighbour whose minutes it changes, before and after;
+    and the microseconds of the new version that others keep."""
     rated = [s for s in (old, new) if s is not None and s.state is not None]
     if not rated:
-        return [(old, new)]
+        return [(old, new)], 0
     low = min(s.start for s in rated if s.start is not None)
     high = max(s.end for s in rated if s.end is not None)
     near = [
@@ -42,14 +47,15 @@ def _rated(account: Account, old: Span | None, new: Span) -> list[tuple[Span | N
         for span in spans_on(account, days_between(low, high))
         if span.state is not None and span.key != new.key
     ]
-    changes: list[tuple[Span | None, Span]] = [(old, replace(new, minutes=minutes_of(new, near)))]
+    minutes, lost = share_of(new, near)
+    changes: list[Change] = [(old, replace(new, minutes=minutes))]
     everyone = [*near, new]
     for span in sorted(near, key=rank):
         if overlap(span, low, high):
-            minutes = minutes_of(span, everyone)
+            minutes, _ = share_of(span, everyone)
             if minutes != span.minutes:
                 changes.append((span, replace(span, minutes=minutes)))
-    return changes
+    return changes, lost
 
 
 def _count_project(account: Account, old: Span | None, new: Span) -> None:

@@ -270,23 +270,23 @@ def _settle(
 
     `close_at` is when a tick must close it if it is still open.
     """
-    new, lines = credit(account, old, settled(new, catalogue))
+    new, lines, lost = credit(account, old, settled(new, catalogue))
     if new.reason == "unknown_activity":
         set_due(account, new.key, 0)
     elif new.end is not None or new.voided or new.closed:
         set_due(account, new.key, None)
     elif close_at is not None:
         set_due(account, new.key, close_at)
-    return _outcome(new, lines)
+    return _outcome(new, lines, lost)
 
 
-def _outcome(span: Span, lines: tuple[Line, ...]) -> Result:
+def _outcome(span: Span, lines: tuple[Line, ...], lost_micros: int) -> Result:
     if span.reason in _HELD:
         return "held", span.reason, lines
     if span.reason is not None or span.start is None or span.end is None:
         return "posted", span.reason, lines
     if span.end - span.start < MINUTE:
         return "posted", "under_a_minute", lines
-    if sum(minutes for _, minutes in span.minutes) < (span.end - span.start) // MINUTE:
+    if lost_micros:
         return "posted", "overlap_counted_once", lines
     return "posted", None, lines

@@ -64,7 +64,7 @@ def paired(span: Span) -> Span:
 
 def settled(span: Span, catalogue: Catalogue) -> Span:
     """The span with its state, reason, policy and local days, as its own facts and the catalogue
-    have it; minutes are left to `minutes_of`."""
+    have it; minutes are left to `share_of`."""
     place, start, end = span.place, span.start, span.end
     if span.voided:
         return replace(span, state=None, reason="voided")
@@ -136,10 +136,11 @@ def overlap(span: Span, low: int, high: int) -> bool:
     return span.start < high and span.end > low
 
 
-def minutes_of(span: Span, others: Iterable[Span]) -> tuple[tuple[int, int], ...]:
-    """The minutes a credited span gets beside the others: (day, minutes) by civil day."""
+def share_of(span: Span, others: Iterable[Span]) -> tuple[tuple[tuple[int, int], ...], int]:
+    """What a span gets beside the others: (day, minutes) by civil day, and the microseconds that
+    earlier ones keep. A span that credits nothing gets nothing and loses nothing."""
     if span.state is None or span.start is None or span.end is None:
-        return ()
+        return (), 0
     mine = rank(span)
     covers = [
         (other.start, other.end)
@@ -147,7 +148,9 @@ def minutes_of(span: Span, others: Iterable[Span]) -> tuple[tuple[int, int], ...
         if other.start is not None and other.end is not None and other.state is not None
         if overlap(other, span.start, span.end) and rank(other) < mine
     ]
-    return whole_minutes(uncovered(span.start, span.end, covers), span.days)
+    pieces = list(uncovered(span.start, span.end, covers))
+    lost = span.end - span.start - sum(high - low for low, high in pieces)
+    return whole_minutes(pieces, span.days), lost
 
 
 def days_between(low: int, high: int) -> range:

@@ -8,6 +8,7 @@ refuses trailing bytes, negative union and enum indices, and malformed varints.
 import dataclasses
 import io
 import json
+import operator
 import struct
 from collections.abc import Callable
 from importlib.resources import files
@@ -91,12 +92,30 @@ LATEST = {schema.name: schema for schema in sorted(BY_ID.values(), key=lambda s:
 """Message type -> its newest schema, the one that is written."""
 
 
-def _raw(value: Any) -> Any:
-    """A value as fastavro wants it: dataclasses as dicts, tuples as lists."""
-    if isinstance(value, tuple):
-        return [_raw(item) for item in value]
-    fields = getattr(value, "__slots__", None)
-    return value if fields is None else {f: _raw(getattr(value, f)) for f in fields}
+_Plan = tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]], tuple[str, ...]]
+
+
+def _plan(kind: type) -> _Plan:
+    """A dataclass's fields, what reads them all at once, and those that hold dataclasses."""
+    names: tuple[str, ...] = kind.__slots__  # type: ignore[attr-defined]
+    return names, operator.attrgetter(*names), tuple(name for name in names if name in _NESTED)
+
+
+_PARTS = (Actor, Score, UtcOffset, Line, Total, Due, InlinePage, Position)
+_PLANS = {kind: _plan(kind) for kind in (*EVENT_TYPES.values(), *OUTPUT_TYPES.values(), *_PARTS)}
+
+
+def _raw(value: Any) -> dict[str, Any]:
+    """A value as fastavro wants it: dataclasses as dicts."""
+    names, read, nested = _PLANS[type(value)]
+    raw = dict(zip(names, read(value), strict=True))
+    for name in nested:
+        inner = raw[name]
+        if isinstance(inner, tuple):
+            raw[name] = [_raw(item) for item in inner]
+        elif inner is not None:
+            raw[name] = _raw(inner)
+    return raw
 
 
 def build(kind: type[T], raw: dict[str, Any]) -> T:
