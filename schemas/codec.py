@@ -148,12 +148,16 @@ def _decode(value: bytes | None, types: dict[str, type], bytes_max: int | None) 
         raise Undecodable("unknown_schema", f"id {int.from_bytes(value[1:5], 'big')}")
     try:
         raw: Any = schemaless_reader(io.BytesIO(value[5:]), schema.parsed, None)
-    except Exception as error:  # fastavro raises whatever its readers meet in hostile bytes
+        again = io.BytesIO()
+        # The writer is the stricter one: an int of 33 bits inside a union is read, not written.
+        schemaless_writer(again, schema.parsed, raw)
+    except Exception as error:  # fastavro raises whatever it meets in hostile bytes
         raise Undecodable("undecodable", f"{schema.name}: {type(error).__name__}") from error
-    again = io.BytesIO()
-    schemaless_writer(again, schema.parsed, raw)
     if again.getvalue() != value[5:]:
         raise Undecodable("not_canonical", schema.name)
+    newest = LATEST[schema.name]
+    if schema is not newest:  # an older message gets the defaults of the fields added since
+        raw = schemaless_reader(io.BytesIO(value[5:]), schema.parsed, newest.parsed)
     return build(types[schema.name], raw)
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from schemas import times
-from schemas.codec import BY_ID, EVENT_TYPES, LATEST, build
+from schemas.codec import EVENT_TYPES, LATEST, build
 from schemas.events import Event
 from schemas.posting import Output
 from schemas.validity import Fault, faults
@@ -30,7 +30,7 @@ def _collect(node: Any) -> None:
             _collect(part)
 
 
-for _schema in BY_ID.values():
+for _schema in LATEST.values():
     _collect(json.loads(_schema.text))
 
 
@@ -116,7 +116,7 @@ def event_from_json(given: object) -> Event:
     if not isinstance(given, dict):
         raise BadEvent([Fault("not_json", "", type(given).__name__, "a JSON object")])
     name = given.get("type")
-    if name not in EVENT_TYPES:
+    if not isinstance(name, str) or name not in EVENT_TYPES:
         near = difflib.get_close_matches(str(name), EVENT_TYPES, 1)
         allowed = f"did you mean {near[0]}?" if near else ", ".join(EVENT_TYPES)
         raise BadEvent([Fault("unknown_type", "type", str(name)[:200], allowed)])

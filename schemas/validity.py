@@ -9,8 +9,11 @@ from schemas.times import DAY
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CODE = re.compile(r"[a-z0-9_]{1,64}")
-_TEXT = re.compile(r"[^\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]{0,256}")
-_BIRTH_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
+# No control characters, line separators, bidi marks and overrides, halves of surrogate pairs.
+_TEXT = re.compile(
+    r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]{0,256}"
+)
+_BIRTH_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 EARLIEST = 10_957 * DAY
 """2000-01-01 UTC; no service of ours is older."""
@@ -101,6 +104,13 @@ def _other_faults(field: str, value: object) -> Iterator[Fault]:
         case "version", int():
             if not 1 <= value <= 1_000_000:
                 yield Fault("value_form", field, str(value), "1 to 1000000")
+        case (
+            "capacity" | "max_open_minutes" | "max_session_minutes"
+            | "late_event_window_minutes" | "max_clock_skew_minutes", int()
+        ):  # fmt: skip
+            # fastavro reads an int of any length; the JSON form says the same of these.
+            if not -(2**31) <= value < 2**31:
+                yield Fault("value_form", field, str(value), "a 32-bit whole number")
         case "birth_month", str():
             if not _BIRTH_MONTH.fullmatch(value):
                 yield Fault("value_form", field, value, "YYYY-MM")
