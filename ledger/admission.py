@@ -16,12 +16,11 @@ def barred(record: Record, catalogue: Catalogue) -> tuple[str, str] | None:
         return "wrong_topic", f"{name} on {record.topic}, belongs on {TOPIC_OF[name]}"
     for fault in faults(event):
         return fault.code, f"{fault.field}={fault.value!r}, allowed: {fault.allowed}"
-    if isinstance(event, ClockTicked):
-        return None
-    field = KEY_OF.get(name, "volunteer_id")
-    key = getattr(event, field)
-    if record.key != key:
-        return "wrong_key", f"key {record.key!r}, {field} {key!r}"
+    if not isinstance(event, ClockTicked):
+        field = KEY_OF.get(name, "volunteer_id")
+        key = getattr(event, field)
+        if record.key != key:
+            return "wrong_key", f"key {record.key!r}, {field} {key!r}"
     return _in_the_future(record, catalogue) if record.topic in FACTS else None
 
 

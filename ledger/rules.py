@@ -181,7 +181,7 @@ def _check_out(
         return "refused", "too_many_spans", ()
     span = old or Span("service", event.session_id, at // DAY)
     if at in span.outs:
-        return "posted", "voided" if span.voided else "redundant_check_out", ()
+        return _no_news(span, at)
     if len(span.outs) >= CHECK_OUTS_MAX:
         return "refused", "too_many_facts", ()
     outs = list(span.outs)
@@ -190,20 +190,25 @@ def _check_out(
     if new.start is None:
         new = replace(new, day=outs[0] // DAY)
         put(account, old, new)
-        if span.voided:
-            return "posted", "voided", ()
-        if not span.closed:
-            give_up_at = outs[0] + policy.late_event_window_minutes * MINUTE
-            set_due(account, new.key, give_up_at)
-        return "held", "awaiting_check_in", ()
+        if not span.voided and not span.closed:
+            give_up_at = at + policy.late_event_window_minutes * MINUTE
+            set_due(account, new.key, min(give_up_at, account.due.get(new.key, give_up_at)))
+        return _no_news(new, at)
     if new.end == span.end:
         put(account, old, new)
-        if span.voided:
-            return "posted", "voided", ()
-        if at < new.start:
-            return "held", "check_out_before_check_in", ()
-        return "posted", "redundant_check_out", ()
+        return _no_news(new, at)
     return _settle(account, old, new, catalogue, None)
+
+
+def _no_news(span: Span, at: int) -> Result:
+    """What to say of a check-out that changes neither start nor end."""
+    if span.voided:
+        return "posted", "voided", ()
+    if span.start is None:
+        return "held", "awaiting_check_in", ()
+    if at < span.start:
+        return "held", "check_out_before_check_in", ()
+    return "posted", "redundant_check_out", ()
 
 
 def _grant(account: Account, event: HoursGranted, catalogue: Catalogue) -> Result:
