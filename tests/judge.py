@@ -1,0 +1,145 @@
+"""Reads the whole log of a cluster and says whether the ledger in it is right.
+
+Used after every fault run: nothing lost, nothing double, every balance as the reference model has
+it, accounts and postings in step.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+
+from ledger.record import Record
+from schemas.codec import Undecodable, decode_event, decode_output
+from schemas.events import ClockTicked
+from schemas.posting import Account, Posting, Quarantined
+from schemas.topics import ACCOUNTS, CATALOGUE, FACTS, POSTINGS, QUARANTINE
+from tests.model import check
+
+Source = tuple[str, int, int]
+"""Topic, partition, offset."""
+
+
+def read(bootstrap: str, *topics: str) -> Iterator[Any]:
+    """Every committed record of some topics, up to where they end now."""
+    consumer = KafkaConsumer(
+        bootstrap_servers=bootstrap,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    try:
+        tps = [
+            TopicPartition(topic, partition)
+            for topic in topics
+            for partition in consumer.partitions_for_topic(topic) or ()
+        ]
+        consumer.assign(tps)
+        ends = consumer.end_offsets(tps)
+        while any(consumer.position(tp) < ends[tp] for tp in tps):
+            for records in consumer.poll(timeout_ms=500, max_records=5_000).values():
+                yield from records
+    finally:
+        consumer.close()
+
+
+@dataclass(slots=True)
+class Log:
+    """A cluster's log, decoded."""
+
+    inputs: dict[Source, Record | None] = field(default_factory=dict)
+    catalogue: list[Record] = field(default_factory=list)
+    postings: dict[int, list[Posting]] = field(default_factory=lambda: defaultdict(list))
+    quarantined: list[Quarantined] = field(default_factory=list)
+    accounts: dict[str, Account] = field(default_factory=dict)
+
+
+def take(bootstrap: str) -> Log:
+    """Read everything."""
+    log = Log()
+    for raw in read(bootstrap, CATALOGUE, *FACTS):
+        source = (raw.topic, raw.partition, raw.offset)
+        key = None if raw.key is None else raw.key.decode("utf-8", "replace")
+        try:
+            event = decode_event(raw.value)
+        except Undecodable:
+            record = None
+        else:
+            record = Record(*source, raw.timestamp * 1000, key, event)
+        if raw.topic != CATALOGUE:
+            log.inputs[source] = record
+        elif record is not None:
+            log.catalogue.append(record)
+    for raw in read(bootstrap, POSTINGS):
+        posting = decode_output(raw.value)
+        assert isinstance(posting, Posting)
+        log.postings[raw.partition].append(posting)
+    for raw in read(bootstrap, QUARANTINE):
+        entry = decode_output(raw.value)
+        assert isinstance(entry, Quarantined)
+        log.quarantined.append(entry)
+    for raw in read(bootstrap, ACCOUNTS):
+        if (stored := decode_output(raw.value)) and isinstance(stored, Account):
+            log.accounts[stored.volunteer_id] = stored
+    return log
+
+
+def _answered(log: Log) -> Counter[Source]:
+    """How often each input record was answered; the postings of one tick count once."""
+    answers: Counter[Source] = Counter()
+    ticked: set[Source] = set()
+    for postings in log.postings.values():
+        for posting in postings:
+            source = (posting.source_topic, posting.source_partition, posting.source_offset)
+            if isinstance(getattr(log.inputs.get(source), "event", None), ClockTicked):
+                ticked.add(source)
+            else:
+                answers[source] += 1
+    answers.update(ticked)
+    for entry in log.quarantined:
+        answers[entry.source_topic, entry.source_partition, entry.source_offset] += 1
+    return answers
+
+
+def judge(bootstrap: str) -> list[str]:
+    """Everything that is wrong with the ledger of a cluster, as sentences; [] if it is right."""
+    log = take(bootstrap)
+    answers = _answered(log)
+    found = [f"lost: {source}" for source in log.inputs if not answers[source]]
+    found += [f"{n} times: {source}" for source, n in answers.items() if n > 1]
+    found += [f"from nowhere: {source}" for source in answers if source not in log.inputs]
+    for partition, postings in sorted(log.postings.items()):
+        indexes = [posting.index for posting in postings]
+        if indexes != list(range(len(indexes))):
+            found.append(f"partition {partition}: indexes are not 0, 1, 2 ...")
+        barred = {
+            (e.source_topic, e.source_offset)
+            for e in log.quarantined
+            if e.source_partition == partition and e.reason == "wrong_partition"
+        }
+        records = [
+            record
+            for (topic, number, offset), record in log.inputs.items()
+            if number == partition and record is not None and (topic, offset) not in barred
+        ]
+        found += [f"partition {partition}: {s}" for s in check(log.catalogue + records, postings)]
+        found += _account_faults(log, postings)
+    return found
+
+
+def _account_faults(log: Log, postings: list[Posting]) -> list[str]:
+    """Accounts that do not stand where their last posting left them."""
+    last = {posting.volunteer_id: posting for posting in postings if posting.volunteer_id}
+    found = []
+    for name, posting in last.items():
+        account = log.accounts.get(name)
+        if account is None:
+            found.append(f"{name}: has postings and no account")
+        elif (account.sequence, account.balance_minutes) != (
+            posting.sequence,
+            posting.balance_minutes,
+        ):
+            found.append(f"{name}: account at {account.sequence}, postings at {posting.sequence}")
+    return found
