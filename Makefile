@@ -1,0 +1,51 @@
+# The whole project in a few commands; needs Python 3.11+ and make, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := uv==0.13.9
+TESTS ?= tests
+
+.PHONY: demo test faults check fix bench bench-quick docs clean
+
+demo: $(VENV)/.run  ## the main job on realistic input, then the totals
+	@$(BIN)/shilu demo
+
+test: $(VENV)/.dev  ## every test, faults in their short form
+	$(BIN)/python -m pytest $(TESTS)
+
+faults: $(VENV)/.dev  ## the long fault runs
+	SHILU_FAULTS=long $(BIN)/python -m pytest -s -m faults tests/faults
+
+check: $(VENV)/.dev  ## lint, format, types, architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_imports.py
+
+fix: $(VENV)/.dev  ## what a tool can mend by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev  ## the worker beside its limit
+	$(BIN)/python -m bench.worker
+
+docs: $(VENV)/.dev  ## pages generated from the contract
+	$(BIN)/python -m deploy.describe
+
+$(VENV)/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit("shilu 需要 Python 3.11+ / needs Python 3.11+, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@echo "Python 环境 / environment: $(VENV) (1.2 GB, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/uv
+	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .shilu .mypy_cache .ruff_cache .pytest_cache .hypothesis
