@@ -18,6 +18,7 @@ from schemas.events import ClockTicked
 from schemas.times import MINUTE, SECOND
 from schemas.topics import CHECKINS, FACTS
 from streams.catalogue import CatalogueFollower
+from streams.looker import Looker
 from streams.ownership import Ownership
 from streams.partition import Partition, Restoring, open_partition
 from streams.preflight import Ground
@@ -68,7 +69,7 @@ def build(
             await app.consumer.seek(tp, offset)
 
     ownership = Ownership(
-        open_one, follower.current, seek, bootstrap=bootstrap, partitions=ground.partitions
+        open_one, follower.current, seek, looker=Looker(bootstrap), partitions=ground.partitions
     )
 
     def told(partition: int, done: int, total: int) -> None:

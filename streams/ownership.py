@@ -9,19 +9,24 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from logging import getLogger
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from ledger.catalogue import Catalogue
+from schemas.topics import CHECKINS, EVALUATIONS, HOURS
 from streams.batch import Fetched
+from streams.looker import Looker
 from streams.partition import Partition
 
 log = getLogger(__name__)
 
 CHUNK_RECORDS = 2_000
 """Records of one transaction: enough to share its cost, few enough to answer quickly."""
+
+DEFER_SECONDS = 0.3
+"""How long evaluations wait for the service they may be about."""
 
 RETRY_SECONDS = 2.0
 """How long a partition rests after a failed transaction before its batch is read again."""
@@ -47,15 +52,16 @@ class Ownership:
         catalogue: Callable[[int], Awaitable[Catalogue]],
         seek: Callable[[str, int, int], Awaitable[None]],
         *,
-        bootstrap: str,
+        looker: Looker,
         partitions: int,
     ) -> None:
         self._open_one = open_one
         self._catalogue = catalogue
         self._seek = seek
-        self._bootstrap = bootstrap
+        self._looker = looker
         self._partitions = partitions
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._deferred: dict[tuple[str, int], asyncio.Task[None]] = {}
         self.open: dict[int, Partition] = {}
         self.figures = Figures()
 
@@ -85,43 +91,53 @@ class Ownership:
         todo = [record for record in batch if record.offset >= position]
         if not todo:
             return None
-        if todo[0].offset > position and todo[0].offset != await self._next(
-            topic, partition, position
-        ):
-            return position
-        for start in range(0, len(todo), CHUNK_RECORDS):
-            chunk = todo[start : start + CHUNK_RECORDS]
+        if todo[0].offset > position:
+            if (topic, partition) in self._deferred:
+                return None
+            # A hole is real where a producer's transaction markers lie; it is a lost batch where
+            # Faust dropped one in a rebalance.
+            first = await self._looker.first(topic, partition, position)
+            if first is None or first[0] != todo[0].offset:
+                return position
+        ready: Sequence[Fetched] = todo
+        if topic == EVALUATIONS:
+            ready = await self._in_order(owned, todo)
+        for start in range(0, len(ready), CHUNK_RECORDS):
+            chunk = ready[start : start + CHUNK_RECORDS]
             catalogue = await self._catalogue(owned.store.catalogue_offset)
             folded = await owned.apply(topic, chunk, catalogue, self._partitions)
             self.figures.events += len(chunk)
             self.figures.transactions += 1
             for outcome, count in folded.outcomes.items():
                 self.figures.outcomes[outcome] += count
+        if len(ready) < len(todo):
+            self._defer(topic, partition, todo[len(ready)].offset)
         return None
 
-    async def _next(self, topic: str, partition: int, position: int) -> int:
-        """The offset of the first record that the log shows at or after a position.
+    async def _in_order(self, owned: Partition, todo: Sequence[Fetched]) -> Sequence[Fetched]:
+        """The evaluations before which every check-in and every hour recorded is folded.
 
-        A hole is real where a producer's transaction markers lie; it is a batch lost on the way
-        when Faust dropped it in a rebalance.
+        Attendance is judged by what the ledger holds. Kafka hands topics over in any order, and
+        behind a backlog an evaluation would meet a ledger without the service it is about.
         """
-        tp = TopicPartition(topic, partition)
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-        )
-        await consumer.start()
-        try:
-            consumer.assign([tp])
-            consumer.seek(tp, position)
-            record = await asyncio.wait_for(consumer.getone(tp), 30)
-        except TimeoutError:
-            return -1
-        finally:
-            await consumer.stop()
-        return int(record.offset)
+        limit: int | None = None
+        for topic in (CHECKINS, HOURS):
+            following = await self._looker.first(topic, owned.partition, owned.position(topic))
+            if following is not None:
+                limit = following[1] if limit is None else min(limit, following[1])
+        if limit is None:
+            return todo
+        return list(takewhile(lambda record: record.timestamp < limit, todo))
+
+    def _defer(self, topic: str, partition: int, offset: int) -> None:
+        """Read a partition again from an offset, a little later; until then it may rest."""
+
+        async def later() -> None:
+            await asyncio.sleep(DEFER_SECONDS)
+            self._deferred.pop((topic, partition), None)
+            await self._seek(topic, partition, offset)
+
+        self._deferred[topic, partition] = asyncio.create_task(later())
 
     async def revoke(self, partitions: set[int]) -> None:
         """Give partitions up in a rebalance, after the batch in flight."""
