@@ -25,8 +25,15 @@ log = getLogger(__name__)
 CHUNK_RECORDS = 2_000
 """Records of one transaction: enough to share its cost, few enough to answer quickly."""
 
+COMES_AFTER = {HOURS: (CHECKINS,), EVALUATIONS: (CHECKINS, HOURS)}
+"""Topic -> those whose earlier records are folded first.
+
+Kafka hands topics over in any order. Minutes do not depend on it, but behind a backlog an
+evaluation would meet a ledger without the service it is about.
+"""
+
 DEFER_SECONDS = 0.3
-"""How long evaluations wait for the service they may be about."""
+"""How long such records rest before they are looked at again."""
 
 RETRY_SECONDS = 2.0
 """How long a partition rests after a failed transaction before its batch is read again."""
@@ -99,9 +106,7 @@ class Ownership:
             first = await self._looker.first(topic, partition, position)
             if first is None or first[0] != todo[0].offset:
                 return position
-        ready: Sequence[Fetched] = todo
-        if topic == EVALUATIONS:
-            ready = await self._in_order(owned, todo)
+        ready = await self._in_order(owned, topic, todo)
         for start in range(0, len(ready), CHUNK_RECORDS):
             chunk = ready[start : start + CHUNK_RECORDS]
             catalogue = await self._catalogue(owned.store.catalogue_offset)
@@ -114,15 +119,15 @@ class Ownership:
             self._defer(topic, partition, todo[len(ready)].offset)
         return None
 
-    async def _in_order(self, owned: Partition, todo: Sequence[Fetched]) -> Sequence[Fetched]:
-        """The evaluations before which every check-in and every hour recorded is folded.
-
-        Attendance is judged by what the ledger holds. Kafka hands topics over in any order, and
-        behind a backlog an evaluation would meet a ledger without the service it is about.
-        """
+    async def _in_order(
+        self, owned: Partition, topic: str, todo: Sequence[Fetched]
+    ) -> Sequence[Fetched]:
+        """The records before which everything is folded that was recorded earlier on the topics
+        they come after."""
         limit: int | None = None
-        for topic in (CHECKINS, HOURS):
-            following = await self._looker.first(topic, owned.partition, owned.position(topic))
+        for earlier in COMES_AFTER.get(topic, ()):
+            position = owned.position(earlier)
+            following = await self._looker.first(earlier, owned.partition, position)
             if following is not None:
                 limit = following[1] if limit is None else min(limit, following[1])
         if limit is None:
@@ -130,7 +135,7 @@ class Ownership:
         return list(takewhile(lambda record: record.timestamp < limit, todo))
 
     def _defer(self, topic: str, partition: int, offset: int) -> None:
-        """Read a partition again from an offset, a little later; until then it may rest."""
+        """Read a topic's partition again from an offset, a little later; until then it rests."""
 
         async def later() -> None:
             await asyncio.sleep(DEFER_SECONDS)
