@@ -75,11 +75,17 @@ def remember(account: Account, text: str, value: int) -> None:
     account.index_entries = index.store(account.buckets, account.index_entries, text, value)
 
 
+def has_room(account: Account, text: str) -> bool:
+    """May the account remember one more text? False only where ids were made to clash."""
+    return index.has_room(account.buckets, account.index_entries, text)
+
+
 def span_of(account: Account, kind: Kind, span_id: str) -> Span | None:
     """A session or grant of the account, None if it has none of that id."""
     key = span_key(kind, span_id)
     day = lookup(account, key)
-    return None if day is None else account.days[day][key]
+    # .get: ids made to clash in the index would lead to a day that does not have the span.
+    return None if day is None else account.days[day].get(key)
 
 
 def put(account: Account, old: Span | None, new: Span) -> None:

@@ -20,10 +20,6 @@ PAGE_BYTES_MAX = 32 * 1024
 Buckets = MutableMapping[int, bytes]
 
 
-class Crowded(Exception):
-    """A page is full of ids made to clash."""
-
-
 def bucket_count(entries: int) -> int:
     """How many pages hold so many entries."""
     return 1 + max(entries - 1, 0) // FILL
@@ -52,11 +48,17 @@ def lookup(buckets: Buckets, entries: int, text: str) -> int | None:
     return None if at < 0 else int.from_bytes(page[at + 8 : at + 16], "little", signed=True)
 
 
-def store(buckets: Buckets, entries: int, text: str, value: int) -> int:
-    """Store a value under a text, replacing an older one; the number of entries afterwards.
+def has_room(buckets: Buckets, entries: int, text: str) -> bool:
+    """Is the page that a text belongs to not yet full of ids made to clash?"""
+    if entries * ENTRY_BYTES < PAGE_BYTES_MAX:
+        return True
+    digest = blake2b(text.encode(), digest_size=8).digest()
+    page = buckets[_bucket(int.from_bytes(digest, "little"), bucket_count(entries))]
+    return len(page) < PAGE_BYTES_MAX
 
-    Raises Crowded, and stores nothing, where the page it belongs to is full.
-    """
+
+def store(buckets: Buckets, entries: int, text: str, value: int) -> int:
+    """Store a value under a text, replacing an older one; the number of entries afterwards."""
     digest = blake2b(text.encode(), digest_size=8).digest()
     packed = value.to_bytes(8, "little", signed=True)
     number = _bucket(int.from_bytes(digest, "little"), bucket_count(entries))
@@ -65,8 +67,6 @@ def store(buckets: Buckets, entries: int, text: str, value: int) -> int:
     if at >= 0:
         buckets[number] = page[: at + 8] + packed + page[at + 16 :]
         return entries
-    if len(page) >= PAGE_BYTES_MAX:
-        raise Crowded(text)
     buckets[number] = page + digest + packed
     if bucket_count(entries + 1) > bucket_count(entries):
         _split(buckets, bucket_count(entries))

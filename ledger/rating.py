@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ledger.account import Account, lookup, put, remember, spans_on
-from ledger.spans import Span, days_between, differences, line, overlap, rank, share_of
+from ledger.spans import Span, days_between, differences, joined, line, overlap, rank, share_of
 from schemas.posting import Line
 
 Change = tuple[Span | None, Span]
@@ -36,26 +36,44 @@ def _add(account: Account, line: Line) -> None:
 
 def _rated(account: Account, old: Span | None, new: Span) -> tuple[list[Change], int]:
     """The new version of a span and every neighbour whose minutes it changes, before and after;
-    and the microseconds of the new version that others keep."""
-    rated = [s for s in (old, new) if s is not None and s.state is not None]
-    if not rated:
+    and the microseconds of the new version that others keep.
+
+    One sweep in the order of rank: each takes what the ones before it have left.
+    """
+    new = replace(new, minutes=()) if new.minutes else new
+    low, high = _reach([span for span in (old, new) if span is not None])
+    if low == high:
         return [(old, new)], 0
-    low = min(s.start for s in rated if s.start is not None)
-    high = max(s.end for s in rated if s.end is not None)
-    near = [
+    rated = [
         span
         for span in spans_on(account, days_between(low, high))
         if span.state is not None and span.key != new.key
     ]
-    minutes, lost = share_of(new, near)
-    changes: list[Change] = [(old, replace(new, minutes=minutes))]
-    everyone = [*near, new]
-    for span in sorted(near, key=rank):
-        if overlap(span, low, high):
-            minutes, _ = share_of(span, everyone)
+    touched = {span.key for span in rated if overlap(span, low, high)}
+    wide_low, wide_high = _reach([new, *(span for span in rated if span.key in touched)])
+    changes: list[Change] = [(old, new)]
+    lost_micros = 0
+    covers: list[tuple[int, int]] = []
+    bearing = [span for span in rated if overlap(span, wide_low, wide_high)]
+    for span in sorted([*bearing, new] if new.state is not None else bearing, key=rank):
+        if span is new:
+            minutes, lost_micros = share_of(new, covers)
+            changes[0] = (old, replace(new, minutes=minutes))
+        elif span.key in touched:
+            minutes, _ = share_of(span, covers)
             if minutes != span.minutes:
                 changes.append((span, replace(span, minutes=minutes)))
-    return changes, lost
+        if span.start is not None and span.end is not None:
+            covers = joined(covers, span.start, span.end)
+    return changes, lost_micros
+
+
+def _reach(spans: list[Span]) -> tuple[int, int]:
+    """From the earliest start to the latest end of those that credit anything; (0, 0) if none."""
+    rated = [s for s in spans if s.state is not None and s.start is not None and s.end is not None]
+    if not rated:
+        return 0, 0
+    return min(s.start or 0 for s in rated), max(s.end or 0 for s in rated)
 
 
 def _count_project(account: Account, old: Span | None, new: Span) -> None:

@@ -9,9 +9,9 @@ from bisect import insort
 from dataclasses import replace
 from typing import assert_never
 
-from ledger.account import Account, lookup, put, remember, span_of
+from ledger.account import Account, has_room, lookup, put, remember, span_of
+from ledger.bounds import CHECK_OUTS_MAX, evaluation_key, keys_of, too_many
 from ledger.catalogue import Catalogue, Place, Policy
-from ledger.index import Crowded
 from ledger.rating import credit, set_due
 from ledger.record import Record, digest_of
 from ledger.spans import Span, paired, settled
@@ -25,12 +25,6 @@ from schemas.events import (
 )
 from schemas.posting import Line, Outcome, Posting
 from schemas.times import DAY, MINUTE
-
-CHECK_OUTS_MAX = 64
-SPANS_A_DAY_MAX = 500
-"""Sessions and grants that may begin on one UTC day, so that a state page stays a small record."""
-WAITING_MAX = 256
-"""Spans of one volunteer that may be open, orphaned or unknown to the catalogue at once."""
 
 Result = tuple[Outcome, str | None, tuple[Line, ...]]
 """Outcome, reason code, lines."""
@@ -60,10 +54,10 @@ def post(
 def _first_seen(account: Account, record: Record, digest: int, catalogue: Catalogue) -> Result:
     event = record.event
     assert isinstance(event, Fact)
-    try:
-        remember(account, "e/" + event.event_id, digest)
-    except Crowded:
+    # Before anything changes: an event applied by half could not be taken back.
+    if not all(has_room(account, key) for key in keys_of(event)):
         return "refused", "clashing_ids", ()
+    remember(account, "e/" + event.event_id, digest)
     return _apply(account, event, record.recorded_at, catalogue)
 
 
@@ -149,7 +143,7 @@ def _check_in(account: Account, event: CheckedIn, recorded_at: int, catalogue: C
     old = span_of(account, "service", event.session_id)
     if old is not None and _stands(old, at, event.event_id):
         return "posted", "voided" if old.voided else "redundant_check_in", ()
-    if _too_many(account, old, at // DAY):
+    if too_many(account, old, at // DAY):
         return "refused", "too_many_spans", ()
     span = old or Span("service", event.session_id, at // DAY)
     new = replace(
@@ -177,7 +171,7 @@ def _check_out(
         return "held", "too_late", ()
     at = event.occurred_at
     old = span_of(account, "service", event.session_id)
-    if (old is None or old.start is None) and _too_many(account, old, at // DAY):
+    if (old is None or old.start is None) and too_many(account, old, at // DAY):
         return "refused", "too_many_spans", ()
     span = old or Span("service", event.session_id, at // DAY)
     if at in span.outs:
@@ -217,7 +211,7 @@ def _grant(account: Account, event: HoursGranted, catalogue: Catalogue) -> Resul
     old = span_of(account, "manual", event.grant_id)
     if old is not None and old.start is not None:
         return "refused", "grant_exists", ()
-    if _too_many(account, old, event.start_at // DAY):
+    if too_many(account, old, event.start_at // DAY):
         return "refused", "too_many_spans", ()
     second = event.approver is not None and event.approver.id != event.actor.id
     span = old or Span("manual", event.grant_id, event.start_at // DAY)
@@ -244,27 +238,18 @@ def _void(account: Account, event: SessionVoided, catalogue: Catalogue) -> Resul
         span = old or Span("manual", event.grant_id, event.occurred_at // DAY)
     if span.voided:
         return "posted", "already_voided", ()
-    if _too_many(account, old, span.day):
+    if too_many(account, old, span.day):
         return "refused", "too_many_spans", ()
     return _settle(account, old, replace(span, voided=True), catalogue, None)
-
-
-def _too_many(account: Account, old: Span | None, day: int) -> bool:
-    """Would keeping a span on this day overfill the day, or the list of what waits?"""
-    if old is None and len(account.due) >= WAITING_MAX:
-        return True
-    moves = old is None or old.day != day
-    return moves and len(account.days[day]) >= SPANS_A_DAY_MAX
 
 
 def _evaluate(account: Account, event: EvaluationSubmitted) -> Result:
     """Section 10; the score itself stays in the event, where auditors read it."""
     if not lookup(account, "p/" + event.project_id):
         return "refused", "not_attended", ()
-    key = f"v/{event.project_id}/{event.evaluator_org_id}"
-    if lookup(account, key) is not None:
+    if lookup(account, evaluation_key(event)) is not None:
         return "refused", "already_evaluated", ()
-    remember(account, key, 1)
+    remember(account, evaluation_key(event), 1)
     return "posted", None, ()
 
 

@@ -3,7 +3,8 @@
 A span's state follows from its own facts; its minutes also from the spans that come before it.
 """
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ledger.catalogue import Catalogue, Place
@@ -93,17 +94,38 @@ def settled(span: Span, catalogue: Catalogue) -> Span:
     )
 
 
-def uncovered(start: int, end: int, covers: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """The pieces of [start, end) that none of the covers holds. Touching is no overlap."""
+def uncovered(start: int, end: int, covers: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The pieces of [start, end) that none of the covers, ascending and disjoint, holds.
+
+    Touching is no overlap.
+    """
     at = start
-    for low, high in sorted(covers):
+    for low, high in covers[bisect_right(covers, start, key=_end) :]:
         if low >= end:
             break
         if low > at:
             yield (at, low)
-        at = max(at, high)
+        at = high
     if at < end:
         yield (at, end)
+
+
+def joined(covers: Sequence[tuple[int, int]], start: int, end: int) -> list[tuple[int, int]]:
+    """The covers with [start, end) added, still ascending and disjoint."""
+    first = bisect_left(covers, start, key=_end)
+    last = bisect_right(covers, end, key=_begin)
+    met = covers[first:last]
+    if met:
+        start, end = min(start, met[0][0]), max(end, met[-1][1])
+    return [*covers[:first], (start, end), *covers[last:]]
+
+
+def _begin(cover: tuple[int, int]) -> int:
+    return cover[0]
+
+
+def _end(cover: tuple[int, int]) -> int:
+    return cover[1]
 
 
 def whole_minutes(
@@ -136,18 +158,13 @@ def overlap(span: Span, low: int, high: int) -> bool:
     return span.start < high and span.end > low
 
 
-def share_of(span: Span, others: Iterable[Span]) -> tuple[tuple[tuple[int, int], ...], int]:
-    """What a span gets beside the others: (day, minutes) by civil day, and the microseconds that
-    earlier ones keep. A span that credits nothing gets nothing and loses nothing."""
+def share_of(
+    span: Span, covers: Sequence[tuple[int, int]]
+) -> tuple[tuple[tuple[int, int], ...], int]:
+    """What a span gets of the time that the spans before it do not cover: (day, minutes) by civil
+    day, and the microseconds that they keep. One that credits nothing gets and loses nothing."""
     if span.state is None or span.start is None or span.end is None:
         return (), 0
-    mine = rank(span)
-    covers = [
-        (other.start, other.end)
-        for other in others
-        if other.start is not None and other.end is not None and other.state is not None
-        if overlap(other, span.start, span.end) and rank(other) < mine
-    ]
     pieces = list(uncovered(span.start, span.end, covers))
     lost = span.end - span.start - sum(high - low for low, high in pieces)
     return whole_minutes(pieces, span.days), lost

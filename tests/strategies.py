@@ -82,14 +82,19 @@ PLACES: list[dict[str, Any]] = [
     {"org": "org-late", "project": "p1"},
     {"org": "vo1", "project": "p1", "site": "site-late"},
 ]
+MISSING: list[tuple[dict[str, Any], CatalogueEvent]] = [
+    ({"org": "org-late"}, org("org-late")),
+    ({"site": "site-late"}, site("site-late", ("2024-01-01T00:00:00Z", 0))),
+    ({"project": "p-shifts", "activity": "a2"}, shift("sh2", "p-shifts", "a2")),
+]
 USUAL_LENGTHS = [30 * MINUTE, 90 * MINUTE, 2 * HOUR, 3 * HOUR, 5 * HOUR]
 ODD_LENGTHS = [0, 20 * SECOND, MINUTE - 1, MINUTE, 61 * SECOND, 90 * MINUTE + 1, 9 * HOUR,
                12 * HOUR, 12 * HOUR + 1, 20 * HOUR, DAY, DAY + 1, 26 * HOUR, -HOUR]  # fmt: skip
 USUAL_DELAYS = [2 * SECOND, HOUR]
 ODD_DELAYS = [
     0,
-    -5 * MINUTE,
-    -5 * MINUTE - 1,
+    -6 * MINUTE,
+    -5 * MINUTE - 2 * SECOND,
     DAY,
     DAY + HOUR,
     3 * DAY,
@@ -153,24 +158,37 @@ def _grants(draw: st.DrawFn) -> list[Arrival]:
 
 @st.composite
 def _decisions(draw: st.DrawFn) -> list[Arrival]:
-    """A void or an evaluation."""
-    at, volunteer = draw(instants), draw(volunteers)
-    if draw(st.integers(0, 2)) == 0:
-        project_id = draw(places).get("project", "p1")
-        return [Arrival(evaluate(volunteer, project_id, at=at), at + DAY)]
-    if draw(st.booleans()):
-        return [arrival(void(volunteer, session=draw(sessions), at=at))]
-    return [arrival(void(volunteer, grant_id=draw(grants), at=at))]
+    """A void, an evaluation, or both in this order."""
+    at, volunteer, place = draw(instants), draw(volunteers), draw(places)
+    decided: list[Event] = []
+    kind = draw(st.sampled_from(["session", "grant", "evaluation", "both"]))
+    if kind in ("session", "both"):
+        decided.append(void(volunteer, session=draw(sessions), at=at))
+    if kind == "grant":
+        decided.append(void(volunteer, grant_id=draw(grants), at=at))
+    if kind in ("evaluation", "both"):
+        decided.append(evaluate(volunteer, place.get("project", "p1"), at=at))
+    return [Arrival(event, at + DAY) for event in decided]
 
 
 _ticks = st.builds(
     lambda at, days: [arrival(tick(at + days * DAY))], instants, st.sampled_from([0, 1, 3, 8])
 )
-_publications = st.builds(
-    lambda event, at: [Arrival(event, at), arrival(tick(at + DAY))],
-    st.sampled_from([*LATER[:3], *LATER]),
-    instants,
-)
+_publications = st.builds(lambda event, at: [Arrival(event, at)], st.sampled_from(LATER), instants)
+
+
+@st.composite
+def _releases(draw: st.DrawFn) -> list[Arrival]:
+    """A visit to what is not in the catalogue yet, its publication, and a tick."""
+    place, missing = draw(st.sampled_from(MISSING))
+    volunteer, session, start = draw(volunteers), draw(sessions), draw(instants)
+    end = start + draw(lengths)
+    visit = [
+        arrival(check_in(volunteer, session, start, **place)),
+        arrival(check_out(volunteer, session, end, **place)),
+    ]
+    published = Arrival(missing, max(start, end) + HOUR)
+    return [*visit, published, arrival(tick(published.recorded_at + HOUR))]
 
 
 @st.composite
@@ -196,7 +214,7 @@ def histories(draw: st.DrawFn) -> list[Arrival]:
 
     Facts come in recorded order or in any; some come twice, some come altered under their old id.
     """
-    arrivals = draw(_happenings([_grants(), _decisions(), _ticks, _publications]))
+    arrivals = draw(_happenings([_grants(), _decisions(), _ticks, _publications, _releases()]))
     if draw(st.integers(0, 2)):
         arrivals.sort(key=lambda a: a.recorded_at)
     else:

@@ -94,25 +94,21 @@ def _round_up(pieces: Any, days: Any) -> Any:
     return spans_whole_minutes([(low, -(-high // MINUTE) * MINUTE) for low, high in pieces], days)
 
 
-def _ignore_overlap(span: Span, others: Any) -> Any:
+def _ignore_overlap(span: Span, covers: Any) -> Any:
     return spans_share_of(span, ())
 
 
-def _touching_overlaps(span: Span, others: Any) -> Any:
+def _touching_overlaps(span: Span, covers: Any) -> Any:
     """A span that touches an earlier one is cut by a minute, as with closed intervals."""
-    touching = [
-        replace(other, end=other.end + MINUTE)
-        for other in others
-        if other.end is not None and other.state is not None
-    ]
+    touching: list[tuple[int, int]] = []
+    for low, high in covers:
+        touching = spans.joined(touching, low, high + MINUTE)
     return spans_share_of(span, touching)
 
 
 def _only_the_span_itself(own: Account, old: Span | None, new: Span) -> Any:
-    minutes, lost = spans_share_of(
-        new, [s for s in account.spans_on(own, range(new.day - 2, new.day + 3)) if s.key != new.key]
-    )
-    return [(old, replace(new, minutes=minutes))], lost
+    changes, lost = rating_rated(own, old, new)
+    return changes[:1], lost
 
 
 def _void_is_ignored(span: Span, known: Any) -> Span:
@@ -196,6 +192,7 @@ rules_check_in = rules._check_in
 rules_posting = rules.posting
 clock_closed = clock._closed
 rating_count_project = rating._count_project
+rating_rated = rating._rated
 Catalogue = catalogue.Catalogue
 offset_micros = Catalogue.offset_micros
 

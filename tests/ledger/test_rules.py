@@ -3,7 +3,9 @@
 Every book opened here is also judged by the reference in `tests.model`.
 """
 
+import itertools
 from dataclasses import replace
+from hashlib import blake2b
 
 import pytest
 
@@ -326,6 +328,24 @@ def test_at_most_256_spans_of_a_volunteer_wait_at_once() -> None:
     assert answer(made.postings[255]) == ("posted", None)
     assert answer(made.postings[256]) == ("refused", "too_many_spans")
     assert answer(made.postings[257]) == ("posted", None)
+
+
+def test_ids_made_to_clash_stop_nothing() -> None:
+    made_up = [evaluate(event_id=name) for name in clashing("e/", 2048)]
+    [session] = clashing("s/", 1)
+    made = replay(log(*BASICS, *made_up, check_in(session=session, event_id="e-1")))
+    assert answer(made.postings[-1]) == ("refused", "clashing_ids")
+
+
+def clashing(prefix: str, count: int) -> list[str]:
+    """Ids that the index of seen ids keeps on its first page, found by trying."""
+    numbers = map(str, itertools.count())
+    return list(itertools.islice((n for n in numbers if is_on_first_page(prefix + n)), count))
+
+
+def is_on_first_page(text: str) -> bool:
+    """Are the low seven bits of its digest zero? (128 pages hold 4,096 entries)"""
+    return blake2b(text.encode(), digest_size=8).digest()[0] % 128 == 0
 
 
 def test_e8_a_session_longer_than_the_longest_open_time_waits_in_review() -> None:
