@@ -1,0 +1,131 @@
+"""The questions that may be asked of a trail, by name; there is no free SQL."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+from pydantic import ConfigDict, ValidationError, validate_call
+
+from consumers import histories, questions
+from consumers.heads import head_of, heads, next_indexes
+from consumers.overview import overview
+from consumers.rows import TABLES
+from consumers.trail import Trail
+
+_QUESTIONS: Mapping[str, Callable[..., Any]] = {
+    question.__name__: validate_call(config=ConfigDict(strict=True, arbitrary_types_allowed=True))(
+        question
+    )
+    for question in (
+        overview,
+        questions.total,
+        questions.exceptions,
+        questions.quarantine_list,
+        questions.quarantine_show,
+        histories.explain,
+        histories.trace,
+    )
+}
+QUESTIONS = (*_QUESTIONS, "heads", "indexes")
+"""The names that `answer` knows."""
+
+_POSITION_COLUMNS = {"line": "offset, line_no"}
+
+
+class BadQuestion(Exception):
+    """An unknown question, or arguments it does not take; the text says which."""
+
+
+def answer(trail: Trail, question: str, arguments: Mapping[str, Any], *, asker: str) -> Any:
+    """Answer one question as plain values, after noting in `access_log` who asked it.
+
+    Raises BadQuestion.
+    """
+    if question == "heads":
+        return heads_by_name(trail)
+    if question == "indexes":
+        return {str(partition): index for partition, index in next_indexes(trail)[0].items()}
+    function = _QUESTIONS.get(question)
+    if function is None:
+        raise BadQuestion(f"{question}: one of {', '.join(QUESTIONS)}")
+    trail.command(
+        "INSERT INTO access_log SELECT now64(6), {asker:String}, {question:String}, "
+        "{arguments:String}",
+        asker=asker,
+        question=question,
+        arguments=json.dumps(arguments, ensure_ascii=False, sort_keys=True),
+    )
+    try:
+        return function(trail.query, **arguments)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise BadQuestion(f"{question} {where}: {first['msg']}") from error
+
+
+def heads_by_name(trail: Trail) -> dict[str, int]:
+    """For each topic/partition that the trail has records of: the offset it goes on from."""
+    held = heads(trail)
+    return {str(place): head_of(held, place) for _, place in held}
+
+
+def stream(trail: Trail, name: str, arguments: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
+    """A long answer as Arrow batches: `rows` of a place, or `accounts` of a ledger partition.
+
+    Raises BadQuestion.
+    """
+    try:
+        match name:
+            case "rows":
+                return _rows(trail, **arguments)
+            case "accounts":
+                return _accounts(trail, **arguments)
+    except ValidationError as error:
+        raise BadQuestion(f"{name}: {error}") from error
+    raise BadQuestion(f"{name}: one of rows, accounts")
+
+
+@validate_call(config=ConfigDict(strict=True, arbitrary_types_allowed=True))
+def _rows(
+    trail: Trail, table: str, topic: str, partition: int, below: int
+) -> Iterator[pa.RecordBatch]:
+    """Every column of the rows that come from one place, in the order of its offsets."""
+    if table not in TABLES:
+        raise BadQuestion(f"rows: no table {table}")
+    where = "partition = {partition:Int64} AND offset < {below:Int64}"
+    if table == "event":
+        where += " AND topic = {topic:String}"
+    order = _POSITION_COLUMNS.get(table, "offset")
+    columns = ", ".join(TABLES[table].names)
+    return trail.stream(
+        f"SELECT {columns} FROM {table} WHERE {where} ORDER BY {order}",
+        topic=topic, partition=partition, below=below,
+    )  # fmt: skip
+
+
+@validate_call(config=ConfigDict(strict=True, arbitrary_types_allowed=True))
+def _accounts(trail: Trail, partition: int, below_index: int) -> Iterator[pa.RecordBatch]:
+    """Each volunteer of a ledger partition as the postings before an index leave them.
+
+    Columns: volunteer_id; count, highest sequence and last balance of the postings; `totals`,
+    a list of (kind, state, minutes) over all lines.
+    """
+    posted = (
+        "SELECT volunteer_id, count() AS postings, max(p.sequence) AS sequence, "
+        "argMax(p.balance_minutes, p.sequence) AS balance_minutes FROM posting AS p "
+        "WHERE partition = {partition:Int64} AND posting_index < {below:Int64} "
+        "AND volunteer_id != '' GROUP BY volunteer_id"
+    )
+    summed = (
+        "SELECT volunteer_id, groupArray((kind, state, minutes)) AS totals FROM ("
+        " SELECT volunteer_id, kind, state, sum(minutes) AS minutes FROM line"
+        " WHERE partition = {partition:Int64} AND posting_index < {below:Int64}"
+        " GROUP BY volunteer_id, kind, state) GROUP BY volunteer_id"
+    )
+    return trail.stream(
+        f"SELECT volunteer_id, postings, sequence, balance_minutes, totals FROM ({posted}) AS p "
+        f"FULL OUTER JOIN ({summed}) AS l USING (volunteer_id)",
+        partition=partition,
+        below=below_index,
+    )

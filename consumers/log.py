@@ -1,0 +1,225 @@
+"""Reading the log: committed records of named partitions, without a group and without commits.
+
+Transactions leave holes: the end of a partition may lie beyond its last record, so whether
+anything is missing is told by the reader's position, never by the last offset seen.
+"""
+
+import importlib.util
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import (
+    KafkaError,
+    KafkaTimeoutError,
+    LogTruncationError,
+    OffsetOutOfRangeError,
+)
+
+from consumers.rows import Place, Record
+
+_FETCH_BYTES = 8 << 20
+_SILENCE_SECONDS = 30.0
+_ANSWER_MS = 5_000
+_HOP_SECONDS = 0.02
+
+
+class LogError(Exception):
+    """The log cannot be read: `kafka_unreachable`, `topic_missing`, `log_truncated`."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class Log:
+    """A reader of committed records; `bootstrap` as host:port[,host:port]."""
+
+    def __init__(
+        self, bootstrap: str, *, start_seconds: float = 10.0, follows: bool = False
+    ) -> None:
+        """Raises LogError `kafka_unreachable` after `start_seconds`.
+
+        `follows`: for one that stays at the end of its places and waits, not one that hops.
+        """
+        self._bootstrap = bootstrap
+        try:
+            self._consumer = KafkaConsumer(
+                bootstrap_servers=bootstrap.split(","),
+                client_id="shilu-trail",
+                isolation_level="read_committed",
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                allow_auto_create_topics=False,
+                fetch_max_bytes=_FETCH_BYTES,
+                # The client sends no new fetch before the last one is answered: one that hops
+                # would wait for the place it has left.
+                fetch_max_wait_ms=500 if follows else 5,
+                bootstrap_timeout_ms=int(start_seconds * 1000),
+                metrics_enabled=False,
+                # Without the C library it takes 0.2 s of CPU for each megabyte. The broker has
+                # checked the sum when the batch came in, and TCP guards the way to here.
+                check_crcs=importlib.util.find_spec("crc32c") is not None,
+            )
+        except KafkaError as error:
+            raise LogError("kafka_unreachable", bootstrap) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._consumer.close()
+
+    def places(self, topics: Iterable[str]) -> list[Place]:
+        """All partitions of the topics; raises LogError `topic_missing` naming every absentee."""
+        wanted = list(topics)
+        with _reachable(self._bootstrap):
+            there = self._consumer.topics()
+            missing = [topic for topic in wanted if topic not in there]
+            if missing:
+                raise LogError("topic_missing", ", ".join(missing))
+            return [
+                Place(topic, partition)
+                for topic in wanted
+                for partition in sorted(self._consumer.partitions_for_topic(topic))
+            ]
+
+    def begins(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The first offset still kept of each place."""
+        with _reachable(self._bootstrap):
+            return _all_of(self._consumer.beginning_offsets, _partitions(places))
+
+    def ends(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The offset after the last committed one of each place."""
+        with _reachable(self._bootstrap):
+            return _all_of(self._consumer.end_offsets, _partitions(places))
+
+    def seek(self, starts: Mapping[Place, int]) -> None:
+        """Read these places, and only these, from these offsets on."""
+        self._consumer.assign(_partitions(starts))
+        for place, offset in starts.items():
+            self._consumer.seek(TopicPartition(*place), offset)
+
+    def poll(self, wait_seconds: float, records_max: int = 2_000) -> dict[Place, list[Record]]:
+        """Records that have come, after waiting for the first at most so long.
+
+        Raises LogError `log_truncated` when an offset to be read is no longer there.
+        """
+        with _reachable(self._bootstrap):
+            try:
+                fetched = self._consumer.poll(int(wait_seconds * 1000), max_records=records_max)
+            except (OffsetOutOfRangeError, LogTruncationError) as error:
+                raise LogError("log_truncated", str(error)) from error
+        return {
+            Place(tp.topic, tp.partition): [
+                Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value) for r in records
+            ]
+            for tp, records in fetched.items()
+        }
+
+    def position(self, place: Place) -> int:
+        """The next offset to be read; beyond markers of transactions that have been passed."""
+        with _reachable(self._bootstrap):
+            return int(self._consumer.position(TopicPartition(*place), timeout_ms=_ANSWER_MS))
+
+    def read(self, place: Place, start: int, end: int) -> Iterator[list[Record]]:
+        """The records from `start` up to, not including, `end`; raises as `read_all` does."""
+        for _, records in self.read_all({place: (start, end)}):
+            yield records
+
+    def read_all(
+        self, spans: Mapping[Place, tuple[int, int]]
+    ) -> Iterator[tuple[Place, list[Record]]]:
+        """The records of several places from a start up to, not including, an end, as they come.
+
+        Raises LogError `kafka_unreachable` when nothing comes for half a minute.
+        """
+        open_ends = {place: end for place, (start, end) in spans.items() if start < end}
+        if not open_ends:
+            return
+        self.seek({place: spans[place][0] for place in open_ends})
+        positions = {place: spans[place][0] for place in open_ends}
+        heard_at = time.monotonic()
+        while any(positions[place] < end for place, end in open_ends.items()):
+            # Short: where only a marker is left, the position moves on but poll sees nothing come.
+            for place, fetched in self.poll(_HOP_SECONDS).items():
+                records = [r for r in fetched if r.offset < open_ends[place]]
+                if records:
+                    yield place, records
+            # After the yield: the reader's own work is no silence of the broker.
+            now = {place: self.position(place) for place in open_ends}
+            if now != positions:
+                positions, heard_at = now, time.monotonic()
+            elif time.monotonic() - heard_at > _SILENCE_SECONDS:
+                raise LogError("kafka_unreachable", self._bootstrap)
+
+    def count(
+        self,
+        starts: Mapping[Place, int],
+        ends: Mapping[Place, int] | None = None,
+        counted_max: int = 10_000,
+    ) -> dict[Place, int]:
+        """How many records there are from each start to each end; places with none are left out.
+
+        Without `ends` to where the log ends now. Beyond `counted_max` the distance in offsets
+        stands for the count.
+        """
+        far, near = Counter[Place](), {}
+        for place, end in (self.ends(starts) if ends is None else ends).items():
+            if end - starts[place] > counted_max:
+                far[place] = end - starts[place]
+            else:
+                near[place] = (starts[place], end)
+        for place, records in self.read_all(near):
+            far[place] += len(records)
+        return dict(far)
+
+
+@contextmanager
+def _reachable(bootstrap: str) -> Iterator[None]:
+    """Turns what kafka-python raises when no broker answers into LogError."""
+    try:
+        yield
+    except KafkaError as error:
+        raise LogError("kafka_unreachable", bootstrap) from error
+
+
+def _partitions(places: Iterable[Place]) -> list[TopicPartition]:
+    return [TopicPartition(*place) for place in places]
+
+
+def _all_of(
+    ask: Callable[[list[TopicPartition], int], dict[TopicPartition, int]],
+    tps: list[TopicPartition],
+) -> dict[Place, int]:
+    """What the client says of every partition.
+
+    It knows the leaders of the topics it has read last, asks for the others, and meanwhile trips
+    over their absence from its own answer: KeyError. A little later it knows them.
+    """
+    deadline = time.monotonic() + _SILENCE_SECONDS
+    while True:
+        try:
+            return _plain(ask(tps, _ANSWER_MS))
+        except KeyError as missing:
+            if time.monotonic() > deadline:
+                raise KafkaTimeoutError(f"no leader of {missing}") from missing
+            time.sleep(0.05)
+
+
+def _plain(offsets: Mapping[TopicPartition, int]) -> dict[Place, int]:
+    return {Place(tp.topic, tp.partition): offset for tp, offset in offsets.items()}

@@ -1,0 +1,263 @@
+"""What the trail answers: `shilu total`, `explain`, `exceptions`, `trace`, `reconcile`, `tail`.
+
+The engine takes a second to import and every command imports this module, so what needs it is
+imported where it is used.
+"""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from deploy.errors import ShiluError
+from deploy.lang import text
+from deploy.settings import Settings
+from deploy.trail_times import days_of, moment_of
+
+if TYPE_CHECKING:
+    from consumers.ask import At
+
+_Volunteer = Annotated[
+    str, typer.Argument(metavar="ID", help=text("志愿者编号", "the volunteer's id"))
+]
+_Json = Annotated[bool, typer.Option("--json", help=text("输出 JSON", "answer as JSON"))]
+_By = Literal["org", "host_org", "project", "site", "activity", "day", "kind", "state"]
+
+_BEHIND_SECONDS = 3.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the reading commands."""
+    app.command(help=text("一位志愿者的服务时长", "One volunteer's hours"))(total)
+    app.command(
+        help=text(
+            "每一分钟从何而来,缺的又在哪里", "Where every minute comes from, and what is missing"
+        )
+    )(explain)
+    app.command(
+        help=text("待确认、退回、隔离的记录及原因", "What is held, refused, in quarantine, and why")
+    )(exceptions)
+    app.command(help=text("一个事件的去向", "What became of an event"))(trace)
+    app.command(
+        help=text(
+            "对账:Kafka = 审计库 = 账户;一致 0,不一致 1,尚未追平 3",
+            "Kafka = trail = accounts; exit 0 if so, 1 if not, 3 while anything is behind",
+        )
+    )(reconcile)
+    app.command(help=text("查看主题中的记录", "The records of a topic as JSON"))(tail)
+    group = typer.Typer(
+        help=text("隔离区:无法入账的原始记录", "Quarantine: records that could not enter"),
+        no_args_is_help=True,
+    )
+    group.command("list", help=text("列出最近的隔离记录", "The newest ones"))(quarantine_list)
+    group.command("show", help=text("一条隔离记录及其字节", "One of them, with its bytes"))(
+        quarantine_show
+    )
+    app.add_typer(group, name="quarantine")
+
+
+def total(
+    volunteer_id: _Volunteer,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T",
+            help=text(
+                "当时已知的:时间(带时区)或日期", "as known then: a time with offset, or a day"
+            ),
+        ),
+    ] = None,
+    first: Annotated[
+        str | None,
+        typer.Option("--from", metavar="D", help=text("首个服务日期", "first service day")),
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="D", help=text("末个服务日期", "last service day"))
+    ] = None,
+    by: Annotated[_By | None, typer.Option(help=text("分项", "break down by"))] = None,
+    as_json: _Json = False,
+) -> None:
+    """Minutes in JSON, hours on the terminal."""
+    from_date, to_date = days_of(first, last)
+    answer = _ask(
+        "total",
+        volunteer_id=volunteer_id,
+        as_of=None if as_of is None else moment_of(as_of),
+        from_date=from_date,
+        to_date=to_date,
+        by=by,
+    )
+    if as_json:
+        _print(answer)
+    elif not answer["postings"]:
+        _say_unknown(volunteer_id, "volunteer")
+    else:
+        from deploy.trail_view import show_total
+
+        show_total(answer)
+
+
+def explain(volunteer_id: _Volunteer, as_json: _Json = False) -> None:
+    """Every line with its event, actor, three times, Kafka position and policy."""
+    answer = _ask("explain", volunteer_id=volunteer_id)
+    if as_json:
+        _print(answer)
+    elif not any(answer[part] for part in ("postings", "waiting", "quarantined")):
+        _say_unknown(volunteer_id, "volunteer")
+    else:
+        from deploy.trail_view import show_explain
+
+        show_explain(answer)
+
+
+def exceptions(
+    limit: Annotated[
+        int, typer.Option(min=0, help=text("每种原因列出几条", "records shown for each reason"))
+    ] = 5,
+    as_json: _Json = False,
+) -> None:
+    """Counts by reason, then the newest records of each."""
+    answer = _ask("exceptions", limit=limit)
+    if as_json:
+        _print(answer)
+        return
+    from deploy.trail_view import show_exceptions
+
+    show_exceptions(answer)
+
+
+def trace(
+    event_id: Annotated[str, typer.Argument(metavar="EVENT_ID", help=text("事件编号", "its id"))],
+    as_json: _Json = False,
+) -> None:
+    """Every copy in Kafka, its posting, its lines, what it did to the balance."""
+    answer = _ask("trace", event_id=event_id)
+    if as_json:
+        _print(answer)
+    elif not answer["copies"] and not answer["postings_without_event"]:
+        _say_unknown(event_id, "event")
+    else:
+        from deploy.trail_view import show_trace
+
+        show_trace(answer)
+
+
+def quarantine_list(
+    limit: Annotated[int, typer.Option(min=1, help=text("最多几条", "at most"))] = 100,
+    as_json: _Json = False,
+) -> None:
+    """The newest quarantined records, without their bytes."""
+    answer = _ask("quarantine_list", limit=limit)
+    if as_json:
+        _print(answer)
+        return
+    from deploy.trail_view import console, show_quarantined
+
+    if not answer:
+        console().print(text("隔离区是空的。", "The quarantine is empty."))
+    show_quarantined(console(), answer)
+
+
+def quarantine_show(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="TOPIC/PARTITION/OFFSET", help=text("来源位置", "where the record is")
+        ),
+    ],
+) -> None:
+    """The record as JSON: reason, key, bytes as hex, and what they decode to, if anything."""
+    topic, _, rest = source.partition("/")
+    partition, _, offset = rest.partition("/")
+    if not (topic and partition.isdecimal() and offset.isdecimal()):
+        raise ShiluError(
+            "source_form",
+            f"看不懂位置“{source}”:请写成 service.checkins/3/77。",
+            f'"{source}" is no position: write service.checkins/3/77.',
+        )
+    answer = _ask("quarantine_show", topic=topic, partition=int(partition), offset=int(offset))
+    if not answer:
+        raise ShiluError(
+            "not_quarantined",
+            f"{source} 不在隔离区:请用 shilu quarantine list 查看位置。",
+            f"{source} is not in quarantine: see the positions in `shilu quarantine list`.",
+        )
+    _print(answer)
+
+
+def reconcile(
+    wait: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help=text("最多等多少秒,直到追平", "wait so many seconds for worker and sink"),
+        ),
+    ] = 10.0,
+    as_json: _Json = False,
+) -> None:
+    """Every record and every account is compared; differing volunteers and events are named."""
+    from deploy.trail_check import check
+
+    report = check(Settings(), wait)
+    if as_json:
+        _print(report)
+    else:
+        from deploy.trail_view import show_report
+
+        show_report(report)
+    raise typer.Exit(report["exit_code"])
+
+
+def tail(
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help=text("主题", "the topic"))],
+    count: Annotated[
+        int | None,
+        typer.Option("--count", "-n", min=1, help=text("几条;默认 10", "how many; default 10")),
+    ] = None,
+    beginning: Annotated[
+        bool,
+        typer.Option("--from-beginning", help=text("从头开始,默认全部", "from the first on, all")),
+    ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help=text("继续等待新记录", "go on as records come"))
+    ] = False,
+) -> None:
+    """One JSON object a line; bytes that do not decode are shown as hex with the reason."""
+    from deploy.trail_check import print_records
+
+    print_records(Settings(), topic, count=count, beginning=beginning, follow=follow)
+
+
+def _ask(question: str, **arguments: Any) -> Any:
+    from consumers.ask import ask
+    from deploy.trail_errors import trail_errors
+
+    with trail_errors():
+        return ask(_at(Settings()), question, **arguments)
+
+
+def _at(settings: Settings) -> "At":
+    from consumers.ask import At
+
+    return At(settings.place, settings.clickhouse)
+
+
+def _print(answer: Any) -> None:
+    typer.echo(json.dumps(answer, ensure_ascii=False))
+
+
+def _say_unknown(name: str, what: Literal["volunteer", "event"]) -> None:
+    """An empty answer explains itself: nothing there, or not there yet."""
+    from deploy.trail_check import behind_count
+
+    late = behind_count(Settings(), _BEHIND_SECONDS)
+    zh = {"volunteer": "志愿者", "event": "事件"}[what]
+    if late is None:
+        why_zh = "连不上 Kafka,无法得知它落后多少"
+        why = "how far it is behind cannot be told, as Kafka does not answer"
+    elif late:
+        why_zh, why = f"它还落后 {late} 条记录", f"it is behind by {late} records"
+    else:
+        why_zh, why = "它没有落后", "it is not behind"
+    typer.echo(text(f"审计库中没有{zh} {name}({why_zh})。",
+                    f"No such {what} in the trail: {name} ({why})."))  # fmt: skip

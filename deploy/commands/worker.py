@@ -1,0 +1,142 @@
+"""`shilu worker`: the process that folds events into the ledger.
+
+Faust takes a second to import and every command imports this module, so it is imported where it
+is used.
+"""
+
+import asyncio
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from deploy.errors import ShiluError
+from deploy.lang import text
+from deploy.local import bootstrap
+from deploy.settings import Settings
+from deploy.stack import note_process
+
+if TYPE_CHECKING:
+    from streams.preflight import Ground
+
+
+def ground_of(address: str) -> "Ground":
+    """What the worker stands on; raises ShiluError naming the missing topic or the dead address."""
+    from aiokafka.errors import KafkaError
+
+    from streams.preflight import PartitionsDiffer, TopicMissing, look_around
+
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        return asyncio.run(look_around(address))
+    except TopicMissing as missing:
+        raise ShiluError(
+            "topic_missing",
+            f"主题 {missing.name} 不存在:请先运行 shilu topics create。",
+            f"Topic {missing.name} does not exist: create the topics with `shilu topics create`.",
+        ) from None
+    except PartitionsDiffer as differ:
+        counts = ", ".join(f"{name}: {count}" for name, count in differ.counts.items())
+        raise ShiluError(
+            "partitions_differ",
+            f"事实与台账主题的分区数必须相同({counts}):请在新集群上重新创建主题。",
+            f"Fact and ledger topics must have equally many partitions ({counts}): "
+            "create the topics anew on a new cluster.",
+        ) from None
+    except (KafkaError, OSError) as error:
+        raise ShiluError(
+            "no_broker",
+            f"连不上 Kafka({address}):请检查地址,或运行 shilu up。",
+            f"Kafka at {address} does not answer ({type(error).__name__}): "
+            "check the address, or start one with `shilu up`.",
+        ) from None
+    finally:
+        logging.getLogger("aiokafka").setLevel(logging.INFO)
+
+
+class RestoreBar:
+    """Shows how far the restoring of the accounts is, so that a long one does not look hung."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn(text("恢复账户", "restoring accounts")),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._tasks: dict[int, tuple[int, int]] = {}
+        self._task = self._progress.add_task("", total=None)
+
+    def told(self, partition: int, done: int, total: int) -> None:
+        """One partition's progress; the bar shows the sum of all."""
+        self._tasks[partition] = (done, total)
+        done_all = sum(done for done, _ in self._tasks.values())
+        total_all = sum(total for _, total in self._tasks.values())
+        self._progress.start()
+        self._progress.update(self._task, completed=done_all, total=total_all)
+        if done_all >= total_all:
+            self._progress.stop()
+
+
+def register(app: typer.Typer) -> None:
+    """Add `worker` to the command."""
+
+    @app.command(
+        help=text(
+            "台账进程:把事件折算成时长。可同时运行多个,分区自动分配。",
+            "The process that folds events into the ledger. Several share the partitions.",
+        )
+    )
+    def worker(
+        name: Annotated[
+            str, typer.Option(help=text("本进程在 run/ 下的名字", "this process's name under run/"))
+        ] = "worker",
+        web_port: Annotated[
+            int, typer.Option(help=text("健康检查端口,0 为任选", "port of /health; 0: a free one"))
+        ] = 0,
+        session_seconds: Annotated[
+            float,
+            typer.Option(
+                help=text("多久没有心跳算掉线", "without a heartbeat for so long it counts as gone")
+            ),
+        ] = 6.0,
+    ) -> None:
+        import faust
+
+        from streams.app import build
+
+        settings = Settings()
+        address = bootstrap(settings)
+        noted: list[Path] = []
+        parts = build(
+            bootstrap=address,
+            app_id=settings.app_id,
+            ground=ground_of(address),
+            datadir=settings.place / "worker",
+            web_port=web_port,
+            session_seconds=session_seconds,
+            clock=time.time,
+            restoring=RestoreBar().told,
+            announce=lambda port: noted.append(note_process(settings, name, port=port)),
+        )
+        (settings.place / "worker").mkdir(parents=True, exist_ok=True)
+        try:
+            faust.Worker(
+                parts.app,
+                parts.catalogue,
+                parts.web,
+                loglevel="info",
+                redirect_stdouts=False,
+                quiet=not sys.stderr.isatty(),
+            ).execute_from_commandline()
+        finally:
+            for note in noted:
+                note.unlink(missing_ok=True)

@@ -1,0 +1,40 @@
+"""How far the workers are behind the facts, as Kafka knows it."""
+
+from dataclasses import dataclass
+
+from kafka import KafkaConsumer, TopicPartition
+
+from schemas.topics import FACTS
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """One fact partition: the next offset to be folded, and where its log ends."""
+
+    topic: str
+    partition: int
+    position: int
+    end: int
+
+    @property
+    def records(self) -> int:
+        """Records not folded yet."""
+        return self.end - self.position
+
+
+def worker_lag(bootstrap: str, app_id: str) -> list[Lag]:
+    """The lag of every fact partition; a group that never committed stands at 0.
+
+    Raises kafka-python's errors when nobody answers.
+    """
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=app_id, enable_auto_commit=False)
+    try:
+        tps = [
+            TopicPartition(topic, partition)
+            for topic in FACTS
+            for partition in sorted(consumer.partitions_for_topic(topic) or ())
+        ]
+        ends = consumer.end_offsets(tps)
+        return [Lag(tp.topic, tp.partition, consumer.committed(tp) or 0, ends[tp]) for tp in tps]
+    finally:
+        consumer.close()

@@ -1,0 +1,100 @@
+"""What needs Kafka: reconciliation, looking into topics, how far the trail is behind."""
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from consumers.ask import At, Opened, reader
+from consumers.log import Log, LogError
+from consumers.reconcile import reconcile
+from consumers.rows import Record
+from consumers.sink import TOPICS
+from consumers.tail import coming, described, newest, oldest
+from deploy.errors import ShiluError
+from deploy.lang import text
+from deploy.local import bootstrap
+from deploy.settings import Settings
+from deploy.trail_errors import trail_errors
+
+_DEFAULT_COUNT = 10
+
+
+class _Bar:
+    """The progress of a reconciliation on stderr, for a person who watches."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn(text("对账", "reconciling")),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._task = self._progress.add_task("", total=None)
+
+    def __enter__(self) -> "_Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def told(self, done: int, total: int) -> None:
+        """So many offsets of the log have been compared."""
+        self._progress.update(self._task, completed=done, total=total)
+
+
+def check(settings: Settings, wait_seconds: float) -> dict[str, Any]:
+    """The report as plain values, with its `exit_code`; raises ShiluError."""
+    at = At(settings.place, settings.clickhouse)
+    with trail_errors(), Log(bootstrap(settings)) as log, reader(at) as someone, _Bar() as bar:
+        # While we have the folder open ourselves no sink can catch up.
+        alone = isinstance(someone, Opened) and not settings.clickhouse
+        report = reconcile(someone, log, bar, wait_seconds=0 if alone else wait_seconds)
+    return asdict(report) | {"exit_code": report.exit_code}
+
+
+def behind_count(settings: Settings, wait_seconds: float) -> int | None:
+    """How many records of the log are not in the trail; None when nobody can tell."""
+    at = At(settings.place, settings.clickhouse)
+    try:
+        with (
+            trail_errors(),
+            Log(bootstrap(settings), start_seconds=wait_seconds) as log,
+            reader(at) as someone,
+        ):
+            heads = someone.ask("heads")
+            places = log.places(TOPICS)
+            return sum(log.count({p: heads.get(str(p), 0) for p in places}).values())
+    except (ShiluError, LogError):
+        return None
+
+
+def print_records(
+    settings: Settings, topic: str, *, count: int | None, beginning: bool, follow: bool
+) -> None:
+    """Print records of a topic as JSON Lines; with `follow` until interrupted."""
+    with trail_errors(), Log(bootstrap(settings), follows=follow) as log:
+        ends = log.ends(log.places([topic]))
+        if beginning:
+            _print(oldest(log, ends, count))
+        else:
+            _print(newest(log, ends, count or _DEFAULT_COUNT))
+        if follow:
+            try:
+                _print(coming(log, ends))
+            except KeyboardInterrupt:
+                raise typer.Exit(0) from None
+
+
+def _print(records: Iterable[Record]) -> None:
+    for record in records:
+        typer.echo(json.dumps(described(record), ensure_ascii=False))

@@ -1,0 +1,228 @@
+"""How answers about the trail look on a terminal. Hours are shown as `3h 20m`, never stored so."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from deploy.lang import language, text
+
+_PIPE_COLUMNS = 140
+
+Answer = Mapping[str, Any]
+
+
+def console() -> Console:
+    """For answers on stdout; wide enough not to fold ids when it goes to a file or a pipe."""
+    width = None if sys.stdout.isatty() else _PIPE_COLUMNS
+    return Console(highlight=False, markup=False, emoji=False, width=width)
+
+
+def hours(minutes: int) -> str:
+    """Minutes as `Xh Ym`, with the sign in front."""
+    whole, rest = divmod(abs(minutes), 60)
+    return f"{'-' if minutes < 0 else ''}{whole}h {rest}m"
+
+
+def cell(value: object) -> Text:
+    """A value from the log as a table cell: no markup, and nothing that moves the cursor."""
+    shown = "" if value is None else str(value)
+    return Text("".join(c if c.isprintable() else repr(c)[1:-1] for c in shown))
+
+
+def sentence(answer: Answer) -> str:
+    """The answer's reason in the person's language."""
+    return str(answer.get(language()) or answer.get("reason") or "")
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """A table; columns whose name begins with `>` are set to the right."""
+    drawn = Table(title=title or None, title_justify="left", header_style="bold")
+    for column in columns:
+        right = column.startswith(">")
+        drawn.add_column(column.removeprefix(">"), justify="right" if right else "left",
+                         overflow="fold")  # fmt: skip
+    for row in rows:
+        drawn.add_row(*(cell(value) for value in row))
+    return drawn
+
+
+def show_total(answer: Answer) -> None:
+    """The three measures, and the breakdown that was asked for."""
+    out = console()
+    spans = [
+        text(f"截至 {answer['as_of']} 已知", f"as known at {answer['as_of']}")
+        if answer["as_of"] else "",
+        text(f"服务日期 {answer['from_date'] or '…'} 至 {answer['to_date'] or '…'}",
+             f"service days {answer['from_date'] or '…'} to {answer['to_date'] or '…'}")
+        if answer["from_date"] or answer["to_date"] else "",
+    ]  # fmt: skip
+    said = text(",", ", ").join(span for span in spans if span)
+    bracketed = f" ({said})" if said else ""
+    out.print(cell(answer["volunteer_id"]), bracketed, sep="")
+    for label, value in (
+        (text("有效时长", "service"), hours(answer["minutes"])),
+        (text("培训", "training"), hours(answer["training_minutes"])),
+        (text("待确认", "held"), hours(answer["held_minutes"])),
+        (text("参加次数", "attendances"), str(answer["attendances"])),
+    ):
+        out.print(f"  {label}{text(':', ': ')}{value}")
+    if answer["breakdown"]:
+        show_breakdown(out, answer["breakdown"])
+
+
+def show_breakdown(out: Console, breakdown: Answer) -> None:
+    """The rows of a breakdown and their sum."""
+    rows = [(r["key"] or "-", r["name"] or "", hours(r["minutes"])) for r in breakdown["rows"]]
+    rows.append((text("合计", "total"), "", hours(breakdown["minutes"])))
+    columns = (breakdown["by"], text("名称", "name"), text(">时长", ">time"))
+    out.print(table("", columns, rows))
+
+
+def show_explain(answer: Answer) -> None:
+    """Every posting with its lines; then what waits and what is in quarantine."""
+    out = console()
+    out.print(
+        cell(answer["volunteer_id"]),
+        text(":有效时长 ", ": service ") + hours(answer["balance_minutes"]),
+        sep="",
+    )
+    for posting in answer["postings"]:
+        show_posting(out, posting)
+    for waiting in answer["waiting"]:
+        said = text("已收到,台账进程尚未处理", "received, not judged by the worker yet")
+        out.print(cell(f"… {waiting['type']} {waiting['event_id']} {waiting['source']}: {said}"))
+    show_quarantined(out, answer["quarantined"])
+
+
+def show_posting(out: Console, posting: Answer) -> None:
+    """One posting: what, who, when, where in Kafka, why, and its lines."""
+    mark = {"posted": "✔", "held": "◌", "refused": "✘", "duplicate": "="}[posting["outcome"]]
+    out.print(cell(
+        f"{mark} {posting['sequence']}. {posting['event_type']} {posting['event_id']}  "
+        f"{posting['outcome']}  {hours(posting['change_minutes'])} → "
+        f"{hours(posting['balance_minutes'])}"
+    ))  # fmt: skip
+    if posting["reason"]:
+        out.print(cell(f"    {posting['reason']}: {sentence(posting)}"))
+    actor = posting["actor"]
+    who = "/".join(str(actor[part]) for part in ("id", "role", "org_id") if actor.get(part))
+    out.print(cell(
+        f"    {text('经办', 'by')} {who or '-'}  {text('发生', 'occurred')} "
+        f"{posting['occurred_at']}  {text('发送', 'sent')} {posting['sent_at'] or '-'}  "
+        f"{text('入账', 'recorded')} {posting['recorded_at']}"
+    ))  # fmt: skip
+    out.print(cell(f"    {posting['source']} → {posting['record']} #{posting['index']}"))
+    for line in posting["lines"]:
+        place = "/".join(str(line[part]) for part in
+                         ("recording_org_id", "project_id", "activity_id", "site_id")
+                         if line[part])  # fmt: skip
+        out.print(cell(
+            f"    {line['minutes']:+d} min  {line['service_date']}  {line['kind']}/{line['state']}"
+            f"  {line['session_id'] or line['grant_id']}  {place}  {line['policy']}"
+        ))  # fmt: skip
+
+
+def show_exceptions(answer: Answer) -> None:
+    """Counts by reason, then the newest records of each."""
+    out = console()
+    if not answer["counts"]:
+        out.print(
+            text("没有暂不计入、退回或隔离的记录。", "Nothing is held, refused, quarantined.")
+        )
+        return
+    columns = (text("结果", "outcome"), text("原因", "reason"), text(">条数", ">count"),
+               text(">已解决", ">settled"), text("说明", "meaning"))  # fmt: skip
+    rows = [(c["outcome"], c["reason"], c["count"], c["settled"] or "", sentence(c))
+            for c in answer["counts"]]  # fmt: skip
+    out.print(table("", columns, rows))
+    show_newest(out, answer["rows"])
+    show_quarantined(out, answer["quarantined"])
+
+
+def show_newest(out: Console, records: Sequence[Answer]) -> None:
+    """The newest held and refused records; nothing if there are none."""
+    if not records:
+        return
+    columns = (text("入账时间", "recorded"), text("志愿者", "volunteer"), text("事件", "event"),
+               text("结果", "outcome"), text("原因", "reason"), text("位置", "source"))  # fmt: skip
+    rows = [(r["recorded_at"], r["volunteer_id"], f"{r['event_type']} {r['event_id']}",
+             r["outcome"], r["reason"], r["source"]) for r in records]  # fmt: skip
+    out.print(table(text("最近", "newest"), columns, rows))
+
+
+def show_quarantined(out: Console, quarantined: Sequence[Answer]) -> None:
+    """Quarantined records; nothing if there are none."""
+    if not quarantined:
+        return
+    columns = (text("来源", "source"), text("键", "key"), text(">字节", ">bytes"),
+               text("原因", "reason"), text("说明", "meaning"))  # fmt: skip
+    rows = [(q["source"], q["key"], q["value_size"], f"{q['reason']} ({q['detail']})", sentence(q))
+            for q in quarantined]  # fmt: skip
+    out.print(table(text("隔离", "quarantine"), columns, rows))
+
+
+def show_trace(answer: Answer) -> None:
+    """Every copy of an event, with what it did."""
+    out = console()
+    for copy in answer["copies"]:
+        out.print(cell(f"{copy['type']} {copy['event_id']}  {copy['source']}  "
+                       f"{text('入账', 'recorded')} {copy['recorded_at']}"))  # fmt: skip
+        for posting in copy["postings"]:
+            show_posting(out, posting)
+        show_quarantined(out, copy["quarantined"])
+        is_fact = copy["source"].startswith("service.")
+        if is_fact and not copy["postings"] and not copy["quarantined"]:
+            out.print(text("  … 台账进程尚未处理", "  … not judged by the worker yet"))
+    for posting in answer["postings_without_event"]:
+        show_posting(out, posting)
+
+
+def show_report(report: Answer) -> None:
+    """The light, what was checked, and what differs or is still to come."""
+    out = console()
+    checked = text("、", ", ").join(f"{name} {n}" for name, n in sorted(report["checked"].items()))
+    match report["state"]:
+        case "green":
+            out.print(text("✔ 对账一致:Kafka = 审计库 = 账户", "✔ Kafka = trail = accounts"))
+        case "behind":
+            out.print(text("… 尚未追平:已到的部分一致", "… behind: what has come agrees"))
+        case _:
+            n = report["difference_count"]
+            out.print(text(f"✘ 对账不一致:{n} 处", f"✘ {n} differences"))
+    out.print(text(f"  已核对:{checked}", f"  checked: {checked}"))
+    late = (
+        ("worker_behind", text("台账进程", "worker")),
+        ("trail_behind", text("审计库", "trail")),
+    )
+    rows = [(who, place, n) for key, who in late for place, n in report[key].items()]
+    if rows:
+        columns = (text("落后者", "behind"), text("位置", "place"), text(">条数", ">records"))
+        out.print(table("", columns, rows))
+    show_differences(out, report["differences"])
+
+
+def show_differences(out: Console, differences: Sequence[Answer]) -> None:
+    """What differs, and where; nothing if nothing does."""
+    if not differences:
+        return
+    columns = (text("差异", "difference"), text("位置", "record"), text("事件", "event"),
+               text("志愿者", "volunteer"), text("说明", "detail"))  # fmt: skip
+    rows = [(d["code"], d["record"], d["event_id"], d["volunteer_id"], d["detail"])
+            for d in differences]  # fmt: skip
+    out.print(table("", columns, rows))
+
+
+def show_behind(out: Console, report: Answer) -> None:
+    """Who has how many records of which partition still to come."""
+    late = (
+        ("worker_behind", text("台账进程", "worker")),
+        ("trail_behind", text("审计库", "trail")),
+    )
+    rows = [(who, place, n) for key, who in late for place, n in report[key].items()]
+    if rows:
+        columns = (text("落后者", "behind"), text("位置", "place"), text(">条数", ">records"))
+        out.print(table("", columns, rows))

@@ -1,0 +1,154 @@
+"""Records to the broker: many under way at a time, in order where order matters, outcomes in order.
+
+Memory is bounded by the window: kafka-python itself would take in any number of records.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+from kafka.errors import KafkaError, KafkaTimeoutError
+
+from producers.connection import TopicState, open_producer, shut
+from producers.record import TICK_KEY, Record, partition_of
+from schemas.topics import CATALOGUE
+
+T = TypeVar("T")
+Turn = Literal["facts", "clock", "catalogue"]
+
+_WINDOW_RECORDS = 5_000
+_LINGER_MS = 100
+_GRACE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where a record was appended, or why it is not known to be: `error` in the client's words."""
+
+    partition: int | None = None
+    offset: int | None = None
+    error: str | None = None
+
+
+class Delivery:
+    """An open producer that keeps the order of its input.
+
+    The records of one key follow one another across topics, and catalogue events, ticks and facts
+    wait for one another. Once a record fails, nothing more is sent, because what follows would be
+    out of order. Raises BrokerUnreachable when opened.
+    """
+
+    def __init__(
+        self, bootstrap: str, topics: dict[str, TopicState], *, give_up_seconds: float = 60.0
+    ) -> None:
+        self._topics = topics
+        self._give_up_seconds = give_up_seconds
+        self._producer = open_producer(
+            bootstrap, give_up_seconds=give_up_seconds, linger_ms=_LINGER_MS
+        )
+        self._turn: Turn = "facts"
+        self._latest: dict[bytes, tuple[str, Any]] = {}
+        self._failed = False
+
+    def deliver(
+        self, parcels: Iterable[tuple[T, Sequence[Record]]]
+    ) -> Iterator[tuple[T, tuple[Outcome, ...]]]:
+        """Send each parcel's records; yield each parcel, in order, with what became of them.
+
+        A parcel without records only keeps its place.
+        """
+        waiting: deque[tuple[T, list[Any]]] = deque()
+        under_way = 0
+        for item, records in parcels:
+            waiting.append((item, [self._send(record) for record in records]))
+            under_way += len(records)
+            while waiting and (under_way > _WINDOW_RECORDS or _all_done(waiting[0][1])):
+                first, sent = waiting.popleft()
+                under_way -= len(sent)
+                yield first, tuple(map(self._outcome, sent))
+        for first, sent in waiting:
+            yield first, tuple(map(self._outcome, sent))
+
+    def close(self) -> None:
+        """Close the connection; what has no outcome yet is dropped."""
+        shut(self._producer, 0.0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _send(self, record: Record) -> Any:
+        """The future of a record, or its Outcome if it could not even be handed over."""
+        turn = _turn_of(record)
+        before = self._latest.get(record.key)
+        elsewhere = before is not None and before[0] != record.topic and not before[1].is_done
+        if turn != self._turn or elsewhere:
+            self._settle()
+        self._turn = turn
+        if self._failed:
+            return Outcome(error="not sent, because an earlier record failed")
+        partition = record.partition
+        if partition is None:
+            partition = partition_of(record.key, self._topics[record.topic].partitions)
+        try:
+            future = self._producer.send(
+                record.topic,
+                key=record.key,
+                value=record.value,
+                headers=record.headers,
+                partition=partition,
+                timestamp_ms=record.timestamp_ms,
+            )
+        except KafkaError as error:
+            self._fail(error)
+            return Outcome(error=str(error))
+        future.add_errback(self._fail)
+        self._remember(record, future)
+        return future
+
+    def _remember(self, record: Record, future: Any) -> None:
+        self._latest[record.key] = (record.topic, future)
+        if len(self._latest) > 2 * _WINDOW_RECORDS:
+            self._latest = {k: v for k, v in self._latest.items() if not v[1].is_done}
+
+    def _settle(self) -> None:
+        """Wait until everything sent so far has its outcome."""
+        try:
+            self._producer.flush(timeout=self._give_up_seconds + _GRACE_SECONDS)
+        except KafkaTimeoutError as error:
+            self._fail(error)
+        self._latest.clear()
+
+    def _outcome(self, sent: Any) -> Outcome:
+        if isinstance(sent, Outcome):
+            return sent
+        if sent.succeeded():
+            return Outcome(sent.value.partition, sent.value.offset)
+        try:
+            placed = sent.get(timeout=self._give_up_seconds + _GRACE_SECONDS)
+        except KafkaError as error:
+            self._fail(error)
+            return Outcome(error=str(error))
+        return Outcome(placed.partition, placed.offset)
+
+    def _fail(self, error: BaseException) -> None:
+        self._failed = True
+
+
+def _turn_of(record: Record) -> Turn:
+    if record.topic == CATALOGUE:
+        return "catalogue"
+    return "clock" if record.key == TICK_KEY else "facts"
+
+
+def _all_done(sent: list[Any]) -> bool:
+    return all(isinstance(one, Outcome) or one.is_done for one in sent)

@@ -1,0 +1,101 @@
+"""JSON Lines in: bytes -> lines -> events, each fault with its field and what is allowed."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from producers.errors import UnknownZone
+from producers.zones import utc_offsets
+from schemas.events import Event, SitePublished
+from schemas.jsonform import BadEvent, event_from_json
+from schemas.times import instant, rfc3339
+from schemas.validity import EARLIEST, Fault
+
+LINE_BYTES_MAX = 1 << 20
+"""Longest line that is read; no event of 16 KiB has a JSON form near it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the input: its event, or why there is none.
+
+    `number` counts from 1 and includes blank lines, as an editor does. `recorded_at` in
+    microseconds since 1970 UTC, None where not given. `event_id` as far as it could be read.
+    """
+
+    number: int
+    event_id: str | None
+    event: Event | None
+    recorded_at: int | None = None
+    fault: Fault | None = None
+
+
+def read_lines(stream: BinaryIO) -> Iterator[Line]:
+    """Every line that is not blank, in bounded memory however long a line is."""
+    number = 0
+    while raw := stream.readline(LINE_BYTES_MAX + 1):
+        number += 1
+        if len(raw) > LINE_BYTES_MAX and not raw.endswith(b"\n"):
+            while (rest := stream.readline(LINE_BYTES_MAX)) and not rest.endswith(b"\n"):
+                pass
+            allowed = f"at most {LINE_BYTES_MAX} bytes a line"
+            yield Line(number, None, None, None, Fault("oversized", "", "", allowed))
+        elif raw.strip():
+            yield parse_line(number, raw)
+
+
+def parse_line(number: int, raw: bytes) -> Line:
+    """One line -> its event and `recorded_at`, or its first fault."""
+    try:
+        # utf-8-sig: editors on Windows put a byte order mark before the first line.
+        given = json.loads(raw.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        allowed = "a JSON object in UTF-8"
+        return Line(number, None, None, None, Fault("not_json", "", str(error)[:200], allowed))
+    event_id = given.get("event_id") if isinstance(given, dict) else None
+    named = event_id[:64] if isinstance(event_id, str) else None
+    try:
+        recorded_at = _take_recorded_at(given)
+        return Line(number, named, _event(given), recorded_at)
+    except BadEvent as bad:
+        return Line(number, named, None, None, bad.faults[0])
+
+
+def _take_recorded_at(given: Any) -> int | None:
+    if not isinstance(given, dict) or "recorded_at" not in given:
+        return None
+    text = given.pop("recorded_at")
+    try:
+        recorded_at = instant(text)
+    except (TypeError, ValueError, OverflowError):
+        recorded_at = -1
+    if recorded_at < EARLIEST:
+        allowed = "2025-03-01T08:55:00+08:00, with offset, not before 2000"
+        raise BadEvent([Fault("value_form", "recorded_at", str(text)[:200], allowed)])
+    return recorded_at
+
+
+def _event(given: Any) -> Event:
+    # A type that is no text would be looked up as a dict key.
+    if isinstance(given, dict) and not isinstance(given.get("type"), str | None):
+        raise BadEvent([Fault("unknown_type", "type", str(given["type"])[:200], "a name")])
+    event = event_from_json(given)
+    if not isinstance(event, SitePublished) or "utc_offsets" in given:
+        return event
+    try:
+        return dataclasses.replace(event, utc_offsets=utc_offsets(event.timezone))
+    except UnknownZone as unknown:
+        allowed = f"did you mean {unknown.near}?" if unknown.near else "an IANA time zone"
+        raise BadEvent([Fault("value_form", "timezone", unknown.zone, allowed)]) from None
+
+
+def recorded_fault(recorded_at: int, latest: int) -> Fault | None:
+    """The fault of a time that the broker would not take for a record; both in microseconds.
+
+    Found here, because the broker would refuse the records beside it as well.
+    """
+    if recorded_at <= latest:
+        return None
+    return Fault("value_form", "recorded_at", rfc3339(recorded_at), f"until {rfc3339(latest)}")

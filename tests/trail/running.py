@@ -1,0 +1,118 @@
+"""Running a sink: in a thread of the test, or as a process of its own."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from consumers.ask import At, find_owner
+from consumers.batch import Limits
+from consumers.log import Log
+from consumers.progress import Progress
+from consumers.sink import Sink
+from consumers.trail import Trail
+
+PATIENCE_SECONDS = 90.0
+
+
+def until(condition: Callable[[], Any], what: str) -> Any:
+    """Wait until something is true; fails after a minute and a half."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.02)
+    return found
+
+
+@contextmanager
+def sinking(
+    trail: Trail, bootstrap: str, limits: Limits | None = None
+) -> Iterator[tuple[Progress, threading.Thread]]:
+    """A sink in a thread while the block lasts; raises what the sink raised."""
+    progress, stop, raised = Progress(), threading.Event(), list[BaseException]()
+
+    def run(log: Log) -> None:
+        try:
+            Sink(trail, log, progress, limits).run(stop)
+        except BaseException as error:  # told to the test's own thread
+            raised.append(error)
+
+    with Log(bootstrap, follows=True) as log:
+        thread = threading.Thread(target=run, args=(log,))
+        thread.start()
+        try:
+            yield progress, thread
+        finally:
+            stop.set()
+            thread.join(PATIENCE_SECONDS)
+    if raised:
+        raise raised[0]
+
+
+def copy_all(trail: Trail, bootstrap: str, limits: Limits | None = None) -> Progress:
+    """Run a sink until nothing is behind; gives its progress, which stays as it was."""
+    with sinking(trail, bootstrap, limits) as (progress, thread):
+        until(lambda: caught_up(progress) or not thread.is_alive(), "the sink to catch up")
+    return progress
+
+
+def caught_up(progress: Progress) -> bool:
+    return progress.state != "unknown" and not progress.behind()
+
+
+@contextmanager
+def sink_process(home: Path, bootstrap: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`shilu sink` as a process, once it answers; killed at the end if it still runs."""
+    process = start_sink(home, bootstrap)
+    try:
+        until(lambda: health(home) or process.poll() is not None, "the sink to answer")
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def start_sink(home: Path, bootstrap: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "deploy.cli", "sink"],
+        env=environment(home, bootstrap),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def shilu(home: Path, bootstrap: str, *arguments: str, **changes: str) -> Any:
+    """Run a command to its end: a CompletedProcess with text."""
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.cli", *arguments],
+        env=environment(home, bootstrap) | changes,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+
+def environment(home: Path, bootstrap: str) -> dict[str, str]:
+    ours = {"SHILU_HOME": str(home), "SHILU_BOOTSTRAP": bootstrap, "SHILU_LANG": "en"}
+    return {**os.environ, **ours}
+
+
+def health(home: Path) -> dict[str, Any] | None:
+    """What the owner of the trail says of itself, None if there is none."""
+    owner = find_owner(At(home))
+    if owner is None:
+        return None
+    with owner.client as client:
+        try:
+            found: dict[str, Any] = client.get("/health").json()
+        except httpx.HTTPError:
+            return None
+    return found
