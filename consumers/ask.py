@@ -9,7 +9,7 @@ import io
 import json
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +25,8 @@ from consumers.trail import Trail, TrailError, TrailLocked, open_trail
 _WAIT_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 _CLOCK_SECONDS = 2.0
+_HEALTH_SECONDS = 5.0
+_ANSWER_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def reader(at: At) -> Iterator[Reader]:
     while True:
         owner = None if at.dsn else find_owner(at)
         if owner is not None:
-            with closing(owner.client):
+            with owner.client:
                 yield owner
             return
         try:
@@ -162,17 +164,17 @@ def find_owner(at: At) -> Owner | None:
         facts = said["facts"]
     except (FileNotFoundError, ValueError, KeyError, psutil.NoSuchProcess):
         return None
+    url = f"http://127.0.0.1:{facts['port']}"
+    try:
+        httpx.get(f"{url}/health", timeout=_HEALTH_SECONDS, trust_env=False)
+    except httpx.TransportError:
+        return None
     client = httpx.Client(
-        base_url=f"http://127.0.0.1:{facts['port']}",
+        base_url=url,
         headers={"Authorization": f"Bearer {facts['token']}"},
-        timeout=httpx.Timeout(5.0, read=600.0),
+        timeout=httpx.Timeout(_HEALTH_SECONDS, read=_ANSWER_SECONDS),
         trust_env=False,
     )
-    try:
-        client.get("/health")
-    except httpx.TransportError:
-        client.close()
-        return None
     return Owner(said["pid"], client)
 
 

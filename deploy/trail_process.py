@@ -4,7 +4,6 @@ import logging
 import signal
 import threading
 import time
-from contextlib import closing
 
 from rich.console import Console
 
@@ -20,6 +19,7 @@ from deploy.settings import Settings
 from deploy.trail_errors import trail_errors
 
 _LOCK_SECONDS = 10.0
+_POLL_SECONDS = 0.1
 
 
 def run_sink(settings: Settings, port: int) -> None:
@@ -52,9 +52,5 @@ def _opened(at: At, stop: threading.Event) -> Trail:
         try:
             return open_trail(at.folder, at.dsn, create=True)
         except TrailLocked:
-            owner = find_owner(at)
-            if owner is not None:
-                with closing(owner.client):
-                    raise
-            if time.monotonic() > deadline or stop.wait(0.1):
+            if find_owner(at) or time.monotonic() > deadline or stop.wait(_POLL_SECONDS):
                 raise

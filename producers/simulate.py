@@ -158,6 +158,8 @@ def simulate(plan: Plan) -> Iterator[Sending]:
     province = found(rng, plan.volunteers)
     people = _People(plan)
     running: tuple[Project, ...] = ()
+    # One scheduled shift of each running project, for those who are in two places at once.
+    places: dict[str, Shift] = {}
     weights = [_weight(plan.start_on + number) for number in range(plan.days)]
     for number in range(plan.days):
         day = plan.start_on + number
@@ -168,6 +170,7 @@ def simulate(plan: Plan) -> Iterator[Sending]:
             _open(books, province)
         if number % PERIOD_DAYS == 0:
             running = projects(rng, province, number // PERIOD_DAYS, day)
+            places = {}
             for project in running:
                 books.enter(project_event(books.event_id(), project, dawn))
         people.join(number, books)
@@ -177,8 +180,9 @@ def simulate(plan: Plan) -> Iterator[Sending]:
         schedule = shifts(rng, running, day, count, plan.trouble.night)
         for shift in schedule:
             books.enter(shift_event(books.event_id(), shift, dawn))
+            places[shift.project.id] = shift
         _tick(plan, rng, arrivals, day)
-        yield from _serve(plan, rng, arrivals, people, schedule, target)
+        yield from _serve(plan, rng, arrivals, people, schedule, list(places.values()), target)
     yield from arrivals.until()
 
 
@@ -188,6 +192,7 @@ def _serve(
     arrivals: _Arrivals,
     people: _People,
     schedule: list[Shift],
+    places: list[Shift],
     target: int,
 ) -> Iterator[Sending]:
     """A day's shifts, filled until so many records are taken."""
@@ -196,7 +201,7 @@ def _serve(
         yield from arrivals.until(shift.start_at - EARLY_MICROS)
         enough = begun + (target - begun) * number // len(schedule)
         while arrivals.taken < enough:
-            for at, event in _services(plan, rng, arrivals, people, schedule, shift):
+            for at, event in _services(plan, rng, arrivals, people, places, shift):
                 arrivals.put(at, event)
                 if rng.random() < plan.trouble.raw:
                     broken = raw_record(rng, event, plan.partitions)
@@ -208,7 +213,7 @@ def _services(
     rng: Random,
     arrivals: _Arrivals,
     people: _People,
-    schedule: list[Shift],
+    places: list[Shift],
     shift: Shift,
 ) -> list[Told]:
     """What one volunteer does in this shift, and perhaps elsewhere at the same time."""
@@ -219,20 +224,20 @@ def _services(
     if rng.random() < trouble.walk_in:
         return attend(rng, trouble, _walk_in(rng, arrivals, shift), volunteer_id)
     told = attend(rng, trouble, shift, volunteer_id)
-    if rng.random() < trouble.overlap:
-        told += attend(rng, trouble, _elsewhere(rng, schedule, shift), volunteer_id)
+    if rng.random() < trouble.overlap and (other := _elsewhere(rng, places, shift)) is not None:
+        told += attend(rng, trouble, other, volunteer_id)
     if rng.random() < trouble.evaluation and people.once(volunteer_id, shift.project.id):
         told.append(evaluate(rng, shift, volunteer_id))
     return told
 
 
-def _elsewhere(rng: Random, schedule: list[Shift], shift: Shift) -> Shift:
-    """The place of a shift that another organisation records, at the times of this one."""
-    others = [rng.choice(schedule) for _ in range(8)]
-    for other in others:
-        if other.project.recorder != shift.project.recorder:
-            return replace(other, start_at=shift.start_at, end_at=shift.end_at)
-    return shift
+def _elsewhere(rng: Random, places: list[Shift], shift: Shift) -> Shift | None:
+    """A scheduled activity that another organisation records, at the times of this shift."""
+    recorder = shift.project.recorder
+    others = [place for place in places if place.project.recorder != recorder]
+    if not others:
+        return None
+    return replace(rng.choice(others), start_at=shift.start_at, end_at=shift.end_at)
 
 
 def _walk_in(rng: Random, arrivals: _Arrivals, shift: Shift) -> Shift:

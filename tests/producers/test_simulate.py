@@ -1,6 +1,9 @@
 """The simulated province: the same every time, exactly as long as asked, troubled as asked."""
 
 import hashlib
+import os
+import subprocess
+import sys
 import tracemalloc
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -53,11 +56,28 @@ def digest(plan: Plan) -> str:
     return found.hexdigest()
 
 
-def test_the_same_plan_gives_the_same_bytes_in_any_year() -> None:
-    # Fixed, so that a change of a single draw is a change that somebody has to want.
+def test_the_same_plan_gives_the_same_bytes_in_any_process() -> None:
     plan = replace(PLAN, events=2_000, volunteers=200)
-    assert digest(plan) == digest(plan)
-    assert digest(plan) != digest(replace(plan, seed=8))
+    program = (
+        "from tests.producers.test_simulate import PLAN, digest, replace\n"
+        "print(digest(replace(PLAN, events=2_000, volunteers=200)))"
+    )
+    elsewhere = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        env={**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": os.getcwd(), "TZ": "Asia/Tokyo"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert elsewhere.stdout.strip() == digest(plan)
+
+
+def test_another_seed_gives_another_course_of_events() -> None:
+    plan = replace(PLAN, events=2_000, volunteers=200)
+    first, second = (
+        [one.recorded_at for one in simulate(replace(plan, seed=seed))] for seed in (7, 8)
+    )
+    assert first != second
 
 
 @settings(max_examples=40, deadline=None, print_blob=True)
@@ -139,7 +159,8 @@ def test_projects_of_social_work_orgs_are_staffed_by_volunteer_orgs(history: lis
 def test_some_volunteers_serve_far_more_than_others(history: list[Sending]) -> None:
     served = Counter(event.volunteer_id for event in of(history, CheckedIn))
     most = sum(count for _, count in served.most_common(len(served) // 10))
-    assert most > 0.2 * served.total()
+    # Chosen evenly, the busiest tenth would have a fifth of it.
+    assert most > 0.25 * served.total()
     assert len(served) > 0.5 * PLAN.volunteers
 
 

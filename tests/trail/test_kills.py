@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from consumers.ask import At, Opened
+from consumers.ask import At, Opened, find_owner
 from consumers.log import Log
 from consumers.reconcile import reconcile
 from consumers.trail import open_trail
 from deploy.broker import Broker
+from schemas.posting import Posting, Quarantined
 from tests.trail.book import random_book
 from tests.trail.fill import Sender
 from tests.trail.running import health, shilu, sink_process, start_sink, until
@@ -25,8 +26,6 @@ EVENTS = 12_000
 
 def rows_written(home: Path) -> int:
     """How many rows the running sink says it has written since it started."""
-    from consumers.ask import find_owner
-
     owner = find_owner(At(home))
     if owner is None:
         return 0
@@ -37,6 +36,18 @@ def rows_written(home: Path) -> int:
         for line in lines
         if line.startswith("shilu_trail_rows_total")
     )
+
+
+def kill_after(rows: int, home: Path, bootstrap: str) -> None:
+    """Start a sink and kill it, alive, when it has written so many rows."""
+    process = start_sink(home, bootstrap)
+    try:
+        ended = process.poll
+        until(lambda: rows_written(home) >= rows or ended() is not None, "rows")
+        assert ended() is None, "only kills of a live process count"
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_five_kills_lose_nothing_and_double_nothing(cluster: Broker, tmp_path: Path) -> None:
@@ -66,18 +77,8 @@ def test_five_kills_lose_nothing_and_double_nothing(cluster: Broker, tmp_path: P
     thread = threading.Thread(target=produce)
     thread.start()
     while kills < KILLS:
-        process = start_sink(home, cluster.bootstrap)
-        try:
-            goal = rng.randrange(1, 400)
-            until(
-                lambda goal=goal: rows_written(home) >= goal or process.poll() is not None, "rows"
-            )
-            assert process.poll() is None, "only kills of a live process count"
-            process.kill()
-            kills += 1
-        finally:
-            process.kill()
-            process.wait()
+        kill_after(rng.randrange(1, 400), home, cluster.bootstrap)
+        kills += 1
     thread.join()
     assert done.is_set()
     book.inputs, book.postings, book.quarantined = everything
@@ -94,10 +95,8 @@ def test_five_kills_lose_nothing_and_double_nothing(cluster: Broker, tmp_path: P
     assert (report.state, report.differences) == ("green", [])
 
 
-def _source(output: object) -> tuple[str, int, int]:
-    return tuple(  # type: ignore[return-value]
-        getattr(output, f"source_{part}") for part in ("topic", "partition", "offset")
-    )
+def _source(output: Posting | Quarantined) -> tuple[str, int, int]:
+    return output.source_topic, output.source_partition, output.source_offset
 
 
 def test_a_sink_stops_in_order_within_seconds_and_leaves_no_trace(

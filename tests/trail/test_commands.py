@@ -1,0 +1,228 @@
+"""The commands as people type them, with a sink running and without."""
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consumers.ask import At
+from consumers.trail import open_trail
+from deploy.broker import Broker
+from deploy.errors import ShiluError
+from deploy.trail_times import day_of, days_of, moment_of
+from deploy.trail_view import cell, hours
+from schemas.times import day, instant, rfc3339
+from schemas.topics import CHECKINS
+from tests.trail.book import Book, line, random_book
+from tests.trail.fill import Sender, fill
+from tests.trail.running import health, shilu, sink_process, until
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trail that nobody owns, and no Kafka."""
+    place = tmp_path_factory.mktemp("home")
+    book = Book()
+    book.org("org-a", "春风社工")
+    book.serve("v-1", "s-1", line(125))
+    book.grant("v-1", "g-1", line(60, session_id=None, grant_id="g-1", state="held_org"),
+               outcome="held", reason="no_second_person")  # fmt: skip
+    book.quarantine(book.put(b"\0bad", key="v-1", topic=CHECKINS), "bad_framing", "4 bytes")
+    with open_trail(At(place).folder, create=True) as trail:
+        fill(trail, book.inputs + book.outputs())
+    return place
+
+
+NO_KAFKA = "127.0.0.1:1"
+
+
+def run(home: Path, *arguments: str, bootstrap: str = NO_KAFKA, **changes: str) -> str:
+    done = shilu(home, bootstrap, *arguments, **changes)
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
+def test_total_shows_hours_to_people_and_minutes_to_programs(home: Path) -> None:
+    assert "2h 5m" in run(home, "total", "v-1")
+    assert "held: 1h 0m" in run(home, "total", "v-1")
+    answer = json.loads(run(home, "total", "v-1", "--json", "--by", "org"))
+    assert (answer["minutes"], answer["held_minutes"]) == (125, 60)
+    assert answer["breakdown"]["rows"] == [{"key": "org-a", "name": "春风社工", "minutes": 125}]
+    later = json.loads(run(home, "total", "v-1", "--json", "--from", "2025-03-02"))
+    assert later["minutes"] == 0
+    then = json.loads(run(home, "total", "v-1", "--json", "--as-of", "2025-02-28"))
+    assert (then["minutes"], then["postings"]) == (0, 0)
+
+
+def test_every_reading_command_speaks_both_languages(home: Path) -> None:
+    for arguments, zh, en in (
+        (("total", "v-1"), "有效时长", "service"),
+        (("total", "v-1", "--by", "day"), "合计", "total"),
+        (("explain", "v-1"), "补录缺少第二人", "lacks a second person"),
+        (("exceptions",), "补录缺少第二人", "lacks a second person"),
+        (("trace", "e-000003"), "入账", "recorded"),
+        (("quarantine", "list"), "模式编号", "schema id"),
+    ):
+        assert zh in run(home, *arguments, SHILU_LANG="zh")
+        assert en in run(home, *arguments, SHILU_LANG="en")
+
+
+def test_json_answers_are_one_json_value(home: Path) -> None:
+    explained = json.loads(run(home, "explain", "v-1", "--json"))
+    assert [posting["outcome"] for posting in explained["postings"]] == ["posted", "posted", "held"]
+    assert json.loads(run(home, "exceptions", "--json"))["counts"]
+    assert json.loads(run(home, "trace", "e-000003", "--json"))["copies"]
+    (bad,) = json.loads(run(home, "quarantine", "list", "--json"))
+    (shown,) = json.loads(run(home, "quarantine", "show", bad["source"]))
+    assert bytes.fromhex(shown["value_hex"]) == b"\0bad"
+
+
+def test_an_empty_answer_explains_itself(home: Path) -> None:
+    said = run(home, "total", "nobody")
+    assert "No such volunteer in the trail: nobody" in said
+    assert "Kafka does not answer" in said
+    assert "No such event" in run(home, "trace", "e-none")
+    assert "nobody" in run(home, "explain", "nobody")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("total", "v-1", "--as-of", "yesterday"), "看不懂时间"),
+        (("total", "v-1", "--as-of", "2025-03-01T10:00:00"), "看不懂时间"),
+        (("total", "v-1", "--from", "2025-13-01"), "看不懂日期"),
+        (("total", "v-1", "--from", "1.3.2025"), "看不懂日期"),
+        (("total", "v-1", "--from", "2025-03-02", "--to", "2025-03-01"), "晚于结束日期"),
+        (("quarantine", "show", "service.checkins"), "看不懂位置"),
+        (("quarantine", "show", "service.checkins/0/99"), "不在隔离区"),
+        (("reconcile",), "连不上 Kafka"),
+        (("tail", "service.checkins"), "连不上 Kafka"),
+        (("sink",), "连不上 Kafka"),
+    ],
+)
+def test_a_mistake_is_one_sentence(home: Path, arguments: tuple[str, ...], code: str) -> None:
+    done = shilu(home, NO_KAFKA, *arguments, SHILU_LANG="zh")
+    assert done.returncode == 1
+    assert code in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_trail_yet_says_what_to_start(tmp_path: Path) -> None:
+    for arguments in (("total", "v-1"), ("exceptions",), ("explain", "v-1")):
+        done = shilu(tmp_path, NO_KAFKA, *arguments)
+        assert done.returncode == 1
+        assert "shilu up" in done.stderr
+    assert not At(tmp_path).folder.exists()
+
+
+def test_a_day_as_time_means_its_end_in_china() -> None:
+    assert rfc3339(moment_of("2025-03-01")) == "2025-03-01T23:59:59.999999+08:00"
+    assert moment_of("2025-03-01T18:00:00+08:00") == instant("2025-03-01T10:00:00Z")
+    assert days_of("2025-03-01", "2025-03-01") == (day("2025-03-01"), day("2025-03-01"))
+    assert days_of(None, None) == (None, None)
+    for text in ("", "2025-3-1", "20250301", "2025-02-30", "2025-W01-1"):
+        with pytest.raises(ShiluError, match=text):
+            day_of(text)
+
+
+def test_hours_are_said_with_their_sign() -> None:
+    said = [hours(n) for n in (0, 59, 60, 125, -5, -125)]
+    assert said == ["0h 0m", "0h 59m", "1h 0m", "2h 5m", "-0h 5m", "-2h 5m"]
+
+
+def test_nothing_from_the_log_moves_the_cursor_or_paints() -> None:
+    assert cell("[red]x\x1b[2J\u202e\r\n").plain == "[red]x\\x1b[2J\\u202e\\r\\n"
+
+
+@pytest.fixture
+def book() -> Book:
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    return random_book(random.Random(seed), 200)
+
+
+@pytest.fixture
+def running(cluster: Broker, book: Book, tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A sink process that has caught up: home and bootstrap."""
+    Sender(cluster.bootstrap).send(book)
+    with sink_process(tmp_path, cluster.bootstrap):
+        until(lambda: (health(tmp_path) or {}).get("state") == "green", "green")
+        yield tmp_path, cluster.bootstrap
+
+
+@pytest.mark.kafka
+def test_with_a_sink_running_its_owner_is_asked(running: tuple[Path, str], book: Book) -> None:
+    home, bootstrap = running
+    for volunteer_id, kept in list(book.kept.items())[:3]:
+        answer = json.loads(run(home, "total", volunteer_id, "--json", bootstrap=bootstrap))
+        assert answer["minutes"] == kept.balance
+    said = run(home, "total", "nobody", bootstrap=bootstrap)
+    assert "it is not behind" in said
+    second = shilu(home, bootstrap, "sink")
+    assert second.returncode == 1
+    assert "held by another process" in second.stderr
+
+
+@pytest.mark.kafka
+def test_reconcile_is_0_when_green_1_when_red_and_3_when_behind(
+    cluster: Broker, book: Book, tmp_path: Path
+) -> None:
+    sender, bootstrap = Sender(cluster.bootstrap), cluster.bootstrap
+
+    def reconcile(*more: str) -> tuple[int, dict[str, Any]]:
+        done = shilu(tmp_path, bootstrap, "reconcile", "--json", *more)
+        assert done.stdout, done.stderr
+        report: dict[str, Any] = json.loads(done.stdout)
+        assert report["exit_code"] == done.returncode
+        return done.returncode, report
+
+    sender.send(book)
+    with sink_process(tmp_path, bootstrap):
+        assert reconcile("--wait", "60") == (0, reconcile()[1])
+    book.serve("v-0", "s-new", line(30))
+    sender.send(book)
+    code, report = reconcile("--wait", "0")
+    assert (code, report["state"]) == (3, "behind")
+    assert sum(report["trail_behind"].values()) == 4
+    late = run(tmp_path, "total", "nobody", bootstrap=bootstrap)
+    assert "it is behind by 4 records" in late
+    with open_trail(At(tmp_path).folder) as trail:
+        trail.command("ALTER TABLE line DELETE WHERE posting_index < 5 SETTINGS mutations_sync = 2")
+    code, report = reconcile("--wait", "0")
+    assert (code, report["state"]) == (1, "red")
+    assert {d["code"] for d in report["differences"]} >= {"row_missing"}
+    shown = shilu(tmp_path, bootstrap, "reconcile", "--wait", "0", SHILU_LANG="zh")
+    assert "对账不一致" in shown.stdout
+    assert report["differences"][0]["event_id"] in shown.stdout
+
+
+@pytest.mark.kafka
+def test_tail_shows_the_newest_or_all_and_bytes_that_do_not_decode(
+    cluster: Broker, book: Book, tmp_path: Path
+) -> None:
+    sender = Sender(cluster.bootstrap)
+    sender.send(book)
+
+    def tail(*arguments: str) -> list[dict[str, Any]]:
+        lines = run(tmp_path, "tail", *arguments, bootstrap=cluster.bootstrap).splitlines()
+        return [json.loads(line) for line in lines]
+
+    checkins = [r for r in book.inputs if r.topic == CHECKINS]
+    shown = tail(CHECKINS, "--from-beginning")
+    assert len(shown) == len(checkins)
+    assert {(r["partition"], r["offset"]) for r in shown} == {
+        (r.partition, r.offset) for r in checkins
+    }
+    assert any(r.get("fault") == "bad_framing" and r["value_hex"] for r in shown)
+    newest = tail(CHECKINS, "-n", "3")
+    assert [r["offset"] for r in newest] == [r.offset for r in checkins[-3:]]
+    assert len(tail(CHECKINS)) == 10
+    assert len(tail(CHECKINS, "--from-beginning", "-n", "7")) == 7
+    postings = tail("ledger.postings", "--from-beginning")
+    assert len(postings) == len(book.postings)
+    assert postings[0]["value"]["type"] == "Posting"
+    missing = shilu(tmp_path, cluster.bootstrap, "tail", "nowhere")
+    assert "Topic nowhere does not exist" in missing.stderr
