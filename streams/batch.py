@@ -22,10 +22,14 @@ KEPT_BYTES_MAX = 64 * 1024
 class Fetched(Protocol):
     """The part of aiokafka's ConsumerRecord that we read; `timestamp` in milliseconds."""
 
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
 
 
 @dataclass(slots=True)

@@ -1,0 +1,182 @@
+"""The shell around the fold: any split into batches, any restart between them, the same ledger."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ledger.rules
+from ledger.catalogue import Catalogue, publish
+from ledger.record import Record
+from ledger.replay import replay
+from schemas.codec import decode_output, encode
+from schemas.events import CheckedIn
+from schemas.posting import Posting, Quarantined
+from schemas.topics import CATALOGUE
+from streams.batch import fold_chunk, partition_of
+from streams.pages import INLINE_BYTES, empty, pack, unpack
+from streams.store import Store
+from tests.histories import BASICS, Arrival, check_in, check_out, log, served, tick
+from tests.strategies import LAW, histories
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A fetched record."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+def raw(record: Record) -> Raw:
+    """A record as Kafka hands it over; times in whole milliseconds."""
+    key = None if record.key is None else record.key.encode()
+    return Raw(record.offset, record.recorded_at // 1000, key, encode(record.event))
+
+
+def chunks(records: Sequence[Record], sizes: Iterator[int]) -> Iterator[tuple[str, list[Record]]]:
+    """The facts in recorded order, as runs of one topic no longer than the sizes drawn."""
+    run: list[Record] = []
+    size = next(sizes)
+    for record in records:
+        if run and (record.topic != run[0].topic or len(run) >= size):
+            yield run[0].topic, run
+            run, size = [], next(sizes)
+        run.append(record)
+    if run:
+        yield run[0].topic, run
+
+
+def restored(store: Store) -> Store:
+    """What a new worker reads back: the records and their headers, nothing else."""
+    again = Store(store.partition)
+    for key, value in store.records.items():
+        again.put(key, value, store.due.get(key))
+    state = store.state(store.next_index, store.catalogue_offset, store.positions)
+    again.put(*state)
+    return again
+
+
+def folded(records: Sequence[Record], sizes: Iterator[int], *, restarts: bool) -> list[Posting]:
+    """The postings of a log through chunks, with a restart after each if asked for."""
+    store, catalogue, postings = Store(0), Catalogue(), []
+    for topic, run in chunks(records, sizes):
+        if topic == CATALOGUE:
+            for record in run:
+                publish(catalogue, record.event)  # type: ignore[arg-type]
+                catalogue.next_offset = record.offset + 1
+            continue
+        made = fold_chunk(store, topic, [raw(record) for record in run], catalogue, 1)
+        for change in made.changes:
+            store.put(*change)
+        postings += [decode_output(value) for _, value, _ in made.postings]
+        if restarts:
+            store = restored(store)
+    return [posting for posting in postings if isinstance(posting, Posting)]
+
+
+@LAW
+@given(histories(), st.lists(st.integers(1, 9), min_size=1), st.booleans())
+def test_any_split_into_batches_and_any_restart_give_the_same_postings(
+    history: list[Arrival], sizes: list[int], restarts: bool
+) -> None:
+    records = [
+        Record(r.topic, 0, r.offset, r.recorded_at // 1000 * 1000, r.key, r.event)
+        for r in log(*history)
+    ]
+    size_after_size = (sizes[n % len(sizes)] for n in range(10**9))
+    assert folded(records, size_after_size, restarts=restarts) == replay(records).postings
+
+
+def test_an_account_spills_its_pages_and_reads_them_back() -> None:
+    visits: list[Any] = [
+        served(
+            session=f"s{number}",
+            day=f"2025-03-{number % 28 + 1:02d}",
+            start=f"{number // 28 + 8:02d}:00",
+            end=f"{number // 28 + 8:02d}:50",
+        )
+        for number in range(60)
+    ]
+    records = log(*BASICS, *itertools.chain.from_iterable(visits))
+    account = replay(records).accounts["v1"]
+    account.days.written.update(account.days)
+    account.buckets.written.update(account.buckets)
+    written = dict(pack(account, {}))
+    assert len(written) > 20
+    spilled = {key.partition("/")[2]: value for key, value in written.items() if "/" in key}
+    again, inline = unpack(
+        written["v1"], lambda page: getattr(decode_output(spilled[page]), "value", None)
+        if page in spilled else None
+    )  # fmt: skip
+    assert sum(map(len, inline.values())) <= 2 * INLINE_BYTES
+    assert (again.balance_minutes, again.sequence, again.totals) == (
+        account.balance_minutes, account.sequence, account.totals
+    )  # fmt: skip
+    for number, page in account.days.items():
+        assert again.days[number] == page
+    for number, bucket in account.buckets.items():
+        assert again.buckets[number] == bucket
+
+
+def test_a_page_never_written_is_empty() -> None:
+    account = empty("v1", lambda page: None)
+    assert account.days[3] == {}
+    assert account.buckets[0] == b""
+
+
+def test_what_cannot_enter_is_quarantined_with_its_bytes_and_the_rest_counts() -> None:
+    records = [r for r in log(*BASICS, *served()) if r.topic != CATALOGUE]
+    good = [raw(record) for record in records]
+    bad = [Raw(90, good[0].timestamp, b"v1", b"\x00\x00\x00\x02\x8f garbage"),
+           Raw(91, good[0].timestamp, b"v1", None),
+           Raw(92, good[0].timestamp, b"v2", good[0].value),
+           Raw(93, good[0].timestamp, b"v1", b"x" * 100_000)]  # fmt: skip
+    made = fold_chunk(Store(0), records[0].topic, [*good, *bad], Catalogue(), 1)
+    entries = [decode_output(value) for _, value, _ in made.quarantined]
+    assert [e.reason for e in entries if isinstance(e, Quarantined)] == [
+        "unknown_schema", "bad_framing", "wrong_key", "bad_framing"
+    ]  # fmt: skip
+    assert isinstance(entries[3], Quarantined)
+    assert entries[3].value_size == 100_000
+    assert len(made.postings) == len(good)
+
+
+def test_a_volunteer_in_a_strange_partition_is_quarantined() -> None:
+    record = next(r for r in log(check_in()) if isinstance(r.event, CheckedIn))
+    home = partition_of("v1", 8)
+    for partition in range(8):
+        made = fold_chunk(Store(partition), record.topic, [raw(record)], Catalogue(), 8)
+        assert len(made.quarantined) == (partition != home)
+
+
+def test_an_event_on_which_the_rules_raise_is_quarantined_and_the_rest_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    records = log(check_in(session="s1"), check_in(session="s2", at="10:00"),
+                  check_out(session="s1", at="10:00"))  # fmt: skip
+    right = ledger.rules._check_in
+
+    def broken(*arguments: object) -> object:
+        if getattr(arguments[1], "session_id", "") == "s2":
+            raise RuntimeError("a defect")
+        return right(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ledger.rules, "_check_in", broken)
+    made = fold_chunk(Store(0), records[0].topic, [raw(r) for r in records], Catalogue(), 1)
+    [entry] = [decode_output(value) for _, value, _ in made.quarantined]
+    assert isinstance(entry, Quarantined)
+    assert (entry.reason, entry.source_offset) == ("internal_error", records[1].offset)
+    assert len(made.postings) == 2
+
+
+def test_a_tick_closes_what_was_open_before_a_restart() -> None:
+    records = log(*BASICS, check_in(at="08:00"), tick("21:00"))
+    postings = folded(records, itertools.repeat(1), restarts=True)
+    assert [posting.reason for posting in postings] == [None, "no_check_out"]
