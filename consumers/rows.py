@@ -140,9 +140,6 @@ def rows_of(record: Record) -> list[tuple[str, Row]]:
         event = decode_event(record.value)
     except Undecodable as fault:
         return [("event", _event_row(record, None, fault.code))]
-    except ValueError:
-        # fastavro, when what it read does not fit what it would write.
-        return [("event", _event_row(record, None, "not_canonical"))]
     rows = [("event", _event_row(record, event, ""))]
     if record.topic == CATALOGUE and type(event).__name__ in _KINDS:
         rows.append(("catalogue", _catalogue_row(record, event)))  # type: ignore[arg-type]

@@ -38,12 +38,20 @@ def rows_written(home: Path) -> int:
     )
 
 
-def kill_after(rows: int, home: Path, bootstrap: str) -> None:
-    """Start a sink and kill it, alive, when it has written so many rows."""
+def kill_after(rows: int, home: Path, bootstrap: str, done: threading.Event) -> None:
+    """Start a sink and kill it, alive, when it has written so many rows.
+
+    Once everything is sent there may be no more rows to wait for: then when it has caught up.
+    """
     process = start_sink(home, bootstrap)
     try:
         ended = process.poll
-        until(lambda: rows_written(home) >= rows or ended() is not None, "rows")
+
+        def now() -> bool:
+            idle = done.is_set() and (health(home) or {}).get("state") == "green"
+            return idle or rows_written(home) >= rows or ended() is not None
+
+        until(now, "rows")
         assert ended() is None, "only kills of a live process count"
     finally:
         process.kill()
@@ -77,7 +85,7 @@ def test_five_kills_lose_nothing_and_double_nothing(cluster: Broker, tmp_path: P
     thread = threading.Thread(target=produce)
     thread.start()
     while kills < KILLS:
-        kill_after(rng.randrange(1, 400), home, cluster.bootstrap)
+        kill_after(rng.randrange(1, 400), home, cluster.bootstrap, done)
         kills += 1
     thread.join()
     assert done.is_set()

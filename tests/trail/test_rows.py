@@ -112,7 +112,7 @@ def test_a_number_too_long_for_its_field_is_kept_as_bytes() -> None:
     at = shift.rindex(b"\x02\x0e") + 1
     long = shift[:at] + b"\x80\x80\x80\x80\x80\x40" + shift[at + 1 :]
     ((table, row),) = rows_of(Record(CATALOGUE, 0, 0, 0, None, long))
-    assert (table, row[TYPE], row[FAULT]) == ("event", "", "not_canonical")
+    assert (table, row[TYPE], row[FAULT]) == ("event", "", "undecodable")
 
 
 @pytest.mark.parametrize("kind", sorted(LATEST))
