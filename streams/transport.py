@@ -66,7 +66,14 @@ class BatchConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
         """Fetch once and yield what came, partition by partition."""
-        records, active = await self._wait_next_records(timeout)
+        try:
+            records, active = await self._wait_next_records(timeout)
+        except KeyError as gone:
+            # aiokafka trips over its own buffer when a seek empties it meanwhile. What it had taken
+            # out before is lost here, so everything is read again from what is committed.
+            self.log.warning("fetch interrupted by a seek of %s; reading again", gone)
+            await self.perform_seek()
+            return
         generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
