@@ -3,7 +3,8 @@
 Minutes, training minutes and attendances are three measures and are never added up.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from consumers.wording import moment, reason_texts
@@ -32,8 +33,6 @@ _LINES = (
     "AND toUnixTimestamp64Micro(recorded_at) <= {as_of:Int64} "
     "AND toInt32(service_date) BETWEEN {from_date:Int64} AND {to_date:Int64} "
 )
-_COUNTED = "AND state = 'effective' AND kind != 'training' "
-_SERVED = "AND kind != 'training' "
 
 
 @runtime_checkable
@@ -58,17 +57,15 @@ def total(
     effective minutes. The rows of `breakdown` sum to its `minutes`: those of the answer, except
     by state, where held minutes are shown too. `postings` is 0 for a volunteer never heard of.
     """
-    values = {
+    values: dict[str, Any] = {
         "volunteer_id": volunteer_id,
         "as_of": LATEST if as_of is None else as_of,
         "from_date": -_EVER_DAYS if from_date is None else from_date,
         "to_date": _EVER_DAYS if to_date is None else to_date,
     }
-    sums = query(f"SELECT kind, state, sum(minutes) AS minutes {_LINES} GROUP BY kind, state",
-                 **values)  # fmt: skip
-    attended = query(
-        f"SELECT count() AS n FROM (SELECT activity_id, service_date {_LINES}{_COUNTED}"
-        "GROUP BY activity_id, service_date HAVING sum(minutes) > 0)",
+    rows = query(
+        f"SELECT kind, state, activity_id, service_date, {_KEYS[by or 'kind']} AS key, "
+        f"sum(minutes) AS minutes {_LINES} GROUP BY kind, state, activity_id, service_date, key",
         **values,
     )
     known = query(
@@ -76,35 +73,46 @@ def total(
         "AND toUnixTimestamp64Micro(recorded_at) <= {as_of:Int64}",
         **values,
     )
-    effective = [row for row in sums if row["state"] == "effective"]
+    served = [row for row in rows if row["kind"] != "training"]
+    counted = [row for row in served if row["state"] == "effective"]
+    attended = _summed(counted, "activity_id", "service_date")
+    shown = None
+    if by is not None:
+        shown = _breakdown(query, by, served if by == "state" else counted, values["as_of"])
     return {
         "volunteer_id": volunteer_id,
         "as_of": moment(as_of),
         "from_date": None if from_date is None else iso_date(from_date),
         "to_date": None if to_date is None else iso_date(to_date),
-        "minutes": sum(row["minutes"] for row in effective if row["kind"] != "training"),
-        "training_minutes": sum(row["minutes"] for row in effective if row["kind"] == "training"),
-        "held_minutes": sum(row["minutes"] for row in sums if row["state"].startswith("held")),
-        "attendances": attended[0]["n"],
+        "minutes": sum(row["minutes"] for row in counted),
+        "training_minutes": _summed(rows, "kind", "state").get(("training", "effective"), 0),
+        "held_minutes": sum(row["minutes"] for row in rows if row["state"].startswith("held")),
+        "attendances": sum(minutes > 0 for minutes in attended.values()),
         "postings": known[0]["n"],
-        "breakdown": None if by is None else _breakdown(query, by, values),
+        "breakdown": shown,
     }
 
 
-def _breakdown(query: Query, by: By, values: Mapping[str, Any]) -> dict[str, Any]:
-    rows = query(
-        f"SELECT {_KEYS[by]} AS key, sum(minutes) AS minutes {_LINES}"
-        f"{_SERVED if by == 'state' else _COUNTED}"
-        "GROUP BY key HAVING minutes != 0 ORDER BY key",
-        **values,
-    )
-    names = _names(query, _NAMED_KINDS.get(by, ""), [row["key"] for row in rows], values["as_of"])
+def _summed(rows: Iterable[Mapping[str, Any]], *columns: str) -> Counter[tuple[Any, ...]]:
+    """Minutes by the values of some columns."""
+    sums = Counter[tuple[Any, ...]]()
+    for row in rows:
+        sums[tuple(row[column] for column in columns)] += row["minutes"]
+    return sums
+
+
+def _breakdown(
+    query: Query, by: By, rows: Sequence[Mapping[str, Any]], as_of: int
+) -> dict[str, Any]:
+    """The rows by their key, without those that come to nothing."""
+    sums = {key: minutes for (key,), minutes in sorted(_summed(rows, "key").items()) if minutes}
+    names = _names(query, _NAMED_KINDS.get(by, ""), list(sums), as_of)
     return {
         "by": by,
-        "minutes": sum(row["minutes"] for row in rows),
+        "minutes": sum(sums.values()),
         "rows": [
-            {"key": row["key"], "name": names.get(row["key"]), "minutes": row["minutes"]}
-            for row in rows
+            {"key": key, "name": names.get(key), "minutes": minutes}
+            for key, minutes in sums.items()
         ],
     }
 

@@ -46,7 +46,7 @@ def reconcile(reader: Reader, log: Log, watcher: Watcher, *, wait_seconds: float
     snapshot.compare_copies(watcher, findings)
     trail_behind = dict(snapshot.trail_behind)
     for partition in snapshot.partitions:
-        late = _compare_partition(reader, log, partition, deadline, findings)
+        late = _compare_partition(reader, log, partition, wait_seconds, findings)
         if late:
             trail_behind.setdefault(Place(POSTINGS, partition), late)
     return report(findings, _named(snapshot.worker_behind), _named(trail_behind))
@@ -64,6 +64,8 @@ class _Snapshot:
         self.worker_behind: dict[Place, int] = {}
         self.trail_behind: dict[Place, int] = {}
         self._positions: dict[Place, int] = {}
+        self._outputs: dict[Place, int] = {}
+        self._is_judged = False
         self._below: dict[Place, int] = {}
 
     @property
@@ -76,12 +78,15 @@ class _Snapshot:
         states = {p: newest_state(self._log, p) for p in self.partitions}
         facts = {place: end for place, end in self._inputs.items() if place.topic in FACTS}
         self._positions = {place: _position(states.get(place.partition), place) for place in facts}
-        # After the states: what a state counts as judged is in the log by now.
-        outputs = self._log.ends([p for p in self._places if p.topic in _OUTPUTS])
-        ends = {**self._inputs, **outputs}
+        self.worker_behind = self._log.count(self._positions, facts)
+        if not self._is_judged:
+            # After the states: what they count as judged is in the log by now. Once everything is
+            # judged the cut stays: while events keep coming, the end is never reached.
+            self._outputs = self._log.ends([p for p in self._places if p.topic in _OUTPUTS])
+            self._is_judged = not self.worker_behind
+        ends = {**self._inputs, **self._outputs}
         heads = self._reader.ask("heads")
         held = {place: heads.get(str(place), 0) for place in ends}
-        self.worker_behind = self._log.count(self._positions, facts)
         self.trail_behind = self._log.count(held, ends)
         self._below = {
             place: end if place not in self.trail_behind else min(end, held[place])
@@ -122,10 +127,11 @@ def _position(state: PartitionState | None, place: Place) -> int:
 
 
 def _compare_partition(
-    reader: Reader, log: Log, partition: int, deadline: float, findings: Findings
+    reader: Reader, log: Log, partition: int, wait_seconds: float, findings: Findings
 ) -> int:
-    """Accounts of one partition; returns how many postings the trail lacks for it, then 0."""
+    """Accounts of one partition as they are now; returns how many postings the trail lacks."""
     accounts, state = read_accounts(log, partition)
+    deadline = time.monotonic() + wait_seconds
     below = 0 if state is None else state.next_index
     while (there := reader.ask("indexes").get(str(partition), 0)) < below:
         if time.monotonic() >= deadline:

@@ -10,8 +10,6 @@ import threading
 import time
 from collections.abc import Sequence
 
-from clickhouse_connect.driver.exceptions import OperationalError
-
 from consumers import metrics
 from consumers.batch import Batch, Limits
 from consumers.heads import (
@@ -26,7 +24,7 @@ from consumers.log import Log, LogError
 from consumers.progress import Fault, Progress
 from consumers.resume import prove, starts
 from consumers.rows import TABLES, Place, Record, Row, arrow, rows_of
-from consumers.trail import Trail
+from consumers.trail import Trail, TrailError
 from schemas.topics import ACCOUNTS, ALL, POSTINGS, QUARANTINE
 
 TOPICS = tuple(topic.name for topic in ALL if topic.name != ACCOUNTS)
@@ -148,11 +146,12 @@ class Sink:
             try:
                 self._trail.insert(table, block, batch.token(table))
                 break
-            except OperationalError:
+            except TrailError as error:
                 # A server that is away. The same rows under the same token count once, also if
                 # only its answer was lost.
-                if not self._trail.is_remote or stop.wait(_RETRY_SECONDS):
+                if error.code != "trail_unreachable" or stop.wait(_RETRY_SECONDS):
                     raise
+                _logger.warning("%s", error)
         metrics.ROWS.labels(table).inc(block.num_rows)
         for place, (_, last) in batch.spans[table].items():
             self._heads[table, place] = last + 1

@@ -9,7 +9,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
@@ -92,7 +92,10 @@ def migrations(form: Form) -> Iterator[tuple[int, str, str, tuple[str, ...]]]:
 
 
 class Trail:
-    """An open trail. Each thread that uses it has its own client; `close` closes them all."""
+    """An open trail. Each thread that uses it has its own client; `close` closes them all.
+
+    Every method raises TrailError: `trail_unreachable` where a server is away, `trail_unusable`.
+    """
 
     def __init__(self, folder: Path, dsn: str = "") -> None:
         self._folder = folder
@@ -102,11 +105,6 @@ class Trail:
         self._clients: list[Client] = []
         self._idle: list[Client] = []
         self._guard = threading.Lock()
-
-    @property
-    def is_remote(self) -> bool:
-        """A server, that may be away for a while, rather than a folder."""
-        return bool(self._dsn)
 
     def __enter__(self) -> Self:
         return self
@@ -130,11 +128,13 @@ class Trail:
 
     def query(self, sql: str, **values: object) -> list[dict[str, Any]]:
         """Rows as dicts; `values` are bound to the `{name:Type}` in the text."""
-        return list(self._client().query(sql, parameters=values or None).named_results())
+        with _told():
+            return list(self._client().query(sql, parameters=values or None).named_results())
 
     def command(self, sql: str, **values: object) -> None:
         """Run a statement that gives no rows; `values` as for `query`."""
-        self._client().command(sql, parameters=values or None)
+        with _told():
+            self._client().command(sql, parameters=values or None)
 
     def stream(self, sql: str, **values: object) -> Iterator[pa.RecordBatch]:
         """Rows as Arrow batches, texts as bytes, at the memory of a few batches."""
@@ -143,9 +143,12 @@ class Trail:
             client = self._idle.pop() if self._idle else None
         if client is None:
             client = self._new_client()
-        with client.query_arrow_stream(
-            sql, parameters=values or None, settings=dict(_STREAM_SETTINGS)
-        ) as batches:
+        with (
+            _told(),
+            client.query_arrow_stream(
+                sql, parameters=values or None, settings=dict(_STREAM_SETTINGS)
+            ) as batches,
+        ):
             for batch in batches:
                 if batch.num_rows:
                     yield batch
@@ -155,7 +158,8 @@ class Trail:
     def insert(self, table: str, rows: pa.Table, token: str) -> None:
         """Append all rows in one atomic block; a repeat under the same token adds nothing."""
         settings = {**_INSERT_SETTINGS, "insert_deduplication_token": token}
-        self._client().insert_arrow(table, rows.combine_chunks(), settings=settings)
+        with _told():
+            self._client().insert_arrow(table, rows.combine_chunks(), settings=settings)
 
     def migrate(self, form: Form = SINGLE) -> None:
         """Apply the numbered DDL files that are missing.
@@ -203,12 +207,8 @@ class Trail:
         where: dict[str, Any] = (
             {"dsn": self._dsn} if self._dsn else {"interface": "chdb", "path": str(self._folder)}
         )
-        try:
+        with _told():
             return clickhouse_connect.get_client(database=database, **where)
-        except OperationalError as error:
-            raise TrailError("trail_unreachable", _first_line(error)) from error
-        except ClickHouseError as error:
-            raise TrailError("trail_unusable", _first_line(error)) from error
 
 
 def open_trail(folder: Path, dsn: str = "", *, create: bool = False) -> Trail:
@@ -245,6 +245,17 @@ def _require_free(folder: Path) -> None:
         pid = int(found[1]) if found else 0
         if pid != os.getpid():
             raise TrailLocked(folder, pid) from None
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turns the client's errors into TrailError `trail_unreachable` or `trail_unusable`."""
+    try:
+        yield
+    except OperationalError as error:
+        raise TrailError("trail_unreachable", _first_line(error)) from error
+    except ClickHouseError as error:
+        raise TrailError("trail_unusable", _first_line(error)) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -4,6 +4,8 @@
 -- No PARTITION BY: an insert is atomic for one block of one table partition, and the sink's resume
 -- rests on that. ${engine}, ${on_cluster} and ${dedup_window} are filled in when it is applied.
 -- Times out of the years 2000 to 2199 are NULL, absent ids are '': the bytes beside them count.
+-- The projections "heads" answer where a sink goes on without reading the table; they are written
+-- with their part, so they cannot differ from it.
 
 CREATE TABLE IF NOT EXISTS event ${on_cluster} (
   topic LowCardinality(String),
@@ -43,10 +45,12 @@ CREATE TABLE IF NOT EXISTS event ${on_cluster} (
   approver_org_id String CODEC(ZSTD(1)),
   evidence Array(String) CODEC(ZSTD(1)),
   INDEX of_event event_id TYPE bloom_filter(0.01) GRANULARITY 1,
-  INDEX of_volunteer volunteer_id TYPE bloom_filter(0.01) GRANULARITY 1
+  INDEX of_volunteer volunteer_id TYPE bloom_filter(0.01) GRANULARITY 1,
+  PROJECTION heads (SELECT topic, partition, max(offset) GROUP BY topic, partition)
 ) ENGINE = ${engine}
 ORDER BY (topic, partition, offset)
-SETTINGS index_granularity = 2048, ${dedup_window} = 10000,
+SETTINGS index_granularity = 512, ${dedup_window} = 10000,
+  deduplicate_merge_projection_mode = 'rebuild',
   fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS posting ${on_cluster} (
@@ -68,10 +72,16 @@ CREATE TABLE IF NOT EXISTS posting ${on_cluster} (
   reason LowCardinality(String),
   line_count Int64 CODEC(ZSTD(1)),
   balance_minutes Int64 CODEC(ZSTD(1)),
-  INDEX of_event event_id TYPE bloom_filter(0.01) GRANULARITY 1
+  INDEX of_event event_id TYPE bloom_filter(0.01) GRANULARITY 1,
+  PROJECTION heads (
+    SELECT partition, max(offset), count(), sum(posting_index), min(posting_index),
+      argMax(posting_index, offset)
+    GROUP BY partition
+  )
 ) ENGINE = ${engine}
 ORDER BY (volunteer_id, sequence, partition, offset)
 SETTINGS index_granularity = 2048, ${dedup_window} = 10000,
+  deduplicate_merge_projection_mode = 'rebuild',
   fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS line ${on_cluster} (
@@ -93,10 +103,12 @@ CREATE TABLE IF NOT EXISTS line ${on_cluster} (
   minutes Int64 CODEC(ZSTD(1)) COMMENT 'signed difference',
   kind LowCardinality(String),
   state LowCardinality(String),
-  policy LowCardinality(String)
+  policy LowCardinality(String),
+  PROJECTION heads (SELECT partition, max(offset) GROUP BY partition)
 ) ENGINE = ${engine}
 ORDER BY (volunteer_id, partition, offset, line_no)
 SETTINGS index_granularity = 2048, ${dedup_window} = 10000,
+  deduplicate_merge_projection_mode = 'rebuild',
   fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS quarantine ${on_cluster} (
@@ -110,10 +122,12 @@ CREATE TABLE IF NOT EXISTS quarantine ${on_cluster} (
   detail String CODEC(ZSTD(1)),
   key Nullable(String) CODEC(ZSTD(1)),
   value Nullable(String) CODEC(ZSTD(3)) COMMENT 'the original bytes, cut at 64 KiB',
-  value_size Int64 CODEC(ZSTD(1))
+  value_size Int64 CODEC(ZSTD(1)),
+  PROJECTION heads (SELECT partition, max(offset) GROUP BY partition)
 ) ENGINE = ${engine}
 ORDER BY (source_topic, source_partition, source_offset, partition, offset)
 SETTINGS index_granularity = 2048, ${dedup_window} = 10000,
+  deduplicate_merge_projection_mode = 'rebuild',
   fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS catalogue ${on_cluster} (
@@ -137,10 +151,12 @@ CREATE TABLE IF NOT EXISTS catalogue ${on_cluster} (
   start_at Nullable(DateTime64(6, 'UTC')) CODEC(ZSTD(1)),
   end_at Nullable(DateTime64(6, 'UTC')) CODEC(ZSTD(1)),
   occurred_at Nullable(DateTime64(6, 'UTC')) CODEC(ZSTD(1)),
-  actor_id String CODEC(ZSTD(1))
+  actor_id String CODEC(ZSTD(1)),
+  PROJECTION heads (SELECT partition, max(offset) GROUP BY partition)
 ) ENGINE = ${engine}
 ORDER BY (kind, entity_id, partition, offset)
 SETTINGS index_granularity = 2048, ${dedup_window} = 10000,
+  deduplicate_merge_projection_mode = 'rebuild',
   fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS access_log ${on_cluster} (

@@ -118,12 +118,20 @@ def test_no_trail_yet_says_what_to_start(tmp_path: Path) -> None:
     assert not At(tmp_path).folder.exists()
 
 
+def test_a_server_that_is_away_is_named_without_its_password(home: Path) -> None:
+    dsn = "clickhouse://reader:secret@127.0.0.1:1/shilu"
+    done = shilu(home, NO_KAFKA, "total", "v-1", SHILU_CLICKHOUSE=dsn)
+    assert done.returncode == 1
+    assert "ClickHouse does not answer" in done.stderr
+    assert "secret" not in done.stderr
+
+
 def test_a_day_as_time_means_its_end_in_china() -> None:
     assert rfc3339(moment_of("2025-03-01")) == "2025-03-01T23:59:59.999999+08:00"
     assert moment_of("2025-03-01T18:00:00+08:00") == instant("2025-03-01T10:00:00Z")
     assert days_of("2025-03-01", "2025-03-01") == (day("2025-03-01"), day("2025-03-01"))
     assert days_of(None, None) == (None, None)
-    for text in ("", "2025-3-1", "20250301", "2025-02-30", "2025-W01-1"):
+    for text in ("2025", "2025-3-1", "20250301", "2025-02-30", "2025-W01-1"):
         with pytest.raises(ShiluError, match=text):
             day_of(text)
 
