@@ -4,17 +4,27 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := uv==0.13.9
 TESTS ?= tests
+# Once more as plain Python, where the core is compiled: here bugs are planted, and both must agree.
+PLAIN_TESTS ?= tests/ledger tests/streams tests/contract
+CORE := $(wildcard schemas/*.py ledger/*.py streams/batch.py streams/pages.py streams/store.py)
 
-.PHONY: demo test faults check fix bench bench-quick docs clean
+.PHONY: demo test faults plain compile check fix bench bench-quick docs clean
 
 demo: $(VENV)/.run  ## the main job on realistic input, then the totals
 	@$(BIN)/shilu demo
 
 test: $(VENV)/.dev  ## every test, faults in their short form
 	$(BIN)/python -m pytest $(TESTS)
+	@ls ledger/*.so >/dev/null 2>&1 || exit 0; \
+	  SHILU_PLAIN=1 $(BIN)/python -m pytest $(PLAIN_TESTS)
 
 faults: $(VENV)/.dev  ## the long fault runs
 	SHILU_FAULTS=long $(BIN)/python -m pytest -s -m faults tests/faults
+
+compile: $(VENV)/.run  ## the core as C, where a compiler is
+
+plain:  ## the core as plain Python again; SHILU_COMPILE=0 keeps it so
+	rm -rf build *__mypyc*.so schemas/*.so ledger/*.so streams/*.so
 
 check: $(VENV)/.dev  ## lint, format, types, architecture
 	$(BIN)/ruff check .
@@ -38,8 +48,10 @@ $(VENV)/bin/uv:
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
 
-$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/uv
+$(VENV)/.run: requirements.lock pyproject.toml setup.py $(CORE) | $(VENV)/bin/uv
 	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements.lock
+	@rm -f *__mypyc*.so schemas/*.so ledger/*.so streams/*.so
+	@echo "编译核心(约一分钟) / compiling the core (about a minute; SHILU_COMPILE=0 does without)"
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps -e .
 	@touch $@
 
@@ -48,4 +60,4 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .shilu .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build *.so schemas/*.so ledger/*.so streams/*.so .shilu .mypy_cache .ruff_cache .pytest_cache .hypothesis

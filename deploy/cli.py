@@ -6,6 +6,7 @@ import sys
 import typer
 from rich.console import Console
 
+from deploy.compiled import require_fresh
 from deploy.errors import ShiluError
 from deploy.lang import text
 
@@ -34,6 +35,7 @@ def main() -> None:
     if debug:
         sys.argv.remove("--debug")
     try:
+        require_fresh()
         build()()
     except ShiluError as error:
         if debug:

@@ -3,7 +3,9 @@
 `python -m deploy.describe` (`make docs`) writes it; a test holds the committed page to it.
 """
 
+import ast
 import json
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -110,11 +112,22 @@ def _section(name: str, schema: Any) -> list[str]:
     ]  # fmt: skip
 
 
+@cache
+def _said() -> dict[str, str]:
+    """Class -> first line of its docstring; read from the source, a compiled class has none."""
+    found = {}
+    for module in (events, posting):
+        source = files("schemas") / f"{module.__name__.rpartition('.')[2]}.py"
+        for node in ast.parse(source.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                found[node.name] = (ast.get_docstring(node) or "").partition("\n")[0]
+    return found
+
+
 def _part(name: str, record: Any) -> list[str]:
     # Actor, Score and UtcOffset come from outside; the other parts only from the ledger itself.
     event = name in ("Actor", "Score", "UtcOffset")
-    said = getattr(events, name, None) or getattr(posting, name)
-    english = said.__doc__.splitlines()[0]
+    english = _said()[name]
     return [f"### {name}", "", _MEANINGS["types"][name], english, "",
             *_table(name, record, event=event)]  # fmt: skip
 

@@ -5,38 +5,16 @@ who must be able to step back (a transaction may abort) works on a copy it can d
 replaced, never changed in place, so copies share what they have in common.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from ledger import index
+from ledger.pages import Pages
 from ledger.spans import Span, span_key
 from schemas.posting import Kind, State
 
-P = TypeVar("P")
-
 DayPage = dict[str, Span]
 """Span key -> span, for the spans of one UTC day."""
-
-
-class Pages(dict[int, P]):
-    """Pages by number, loaded when first looked at; `written` names those put since."""
-
-    __slots__ = ("load", "written")
-
-    def __init__(self, load: Callable[[int], P]) -> None:
-        super().__init__()
-        self.load = load
-        self.written: set[int] = set()
-
-    def __missing__(self, number: int) -> P:
-        page = self.load(number)
-        super().__setitem__(number, page)
-        return page
-
-    def __setitem__(self, number: int, page: P) -> None:
-        self.written.add(number)
-        super().__setitem__(number, page)
 
 
 def _no_spans(_: int) -> DayPage:
@@ -85,7 +63,7 @@ def span_of(account: Account, kind: Kind, span_id: str) -> Span | None:
     key = span_key(kind, span_id)
     day = lookup(account, key)
     # .get: ids made to clash in the index would lead to a day that does not have the span.
-    return None if day is None else account.days[day].get(key)
+    return None if day is None else account.days.get(day).get(key)
 
 
 def put(account: Account, old: Span | None, new: Span) -> None:
@@ -94,10 +72,14 @@ def put(account: Account, old: Span | None, new: Span) -> None:
     if old is None or old.day != new.day:
         remember(account, key, new.day)
         if old is not None:
-            account.days[old.day] = {k: v for k, v in account.days[old.day].items() if k != key}
-    account.days[new.day] = {**account.days[new.day], key: new}
+            left = dict(account.days.get(old.day))
+            left.pop(key, None)
+            account.days.put(old.day, left)
+    page = dict(account.days.get(new.day))
+    page[key] = new
+    account.days.put(new.day, page)
 
 
 def spans_on(account: Account, days: Iterable[int]) -> list[Span]:
     """All spans that lie on the pages of these UTC days."""
-    return [span for day in days for span in account.days[day].values()]
+    return [span for day in days for span in account.days.get(day).values()]

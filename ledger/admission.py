@@ -14,7 +14,9 @@ def barred(record: Record, catalogue: Catalogue) -> tuple[str, str] | None:
     name = type(event).__name__
     if TOPIC_OF[name] != record.topic:
         return "wrong_topic", f"{name} on {record.topic}, belongs on {TOPIC_OF[name]}"
-    for fault in faults(event):
+    found = faults(event)
+    if found:
+        fault = found[0]
         return fault.code, f"{fault.field}={fault.value!r}, allowed: {fault.allowed}"
     if not isinstance(event, ClockTicked):
         field = KEY_OF.get(name, "volunteer_id")

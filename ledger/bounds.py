@@ -28,7 +28,7 @@ def too_many(account: Account, old: Span | None, day: int) -> bool:
     if old is None and len(account.due) >= WAITING_MAX:
         return True
     moves = old is None or old.day != day
-    return moves and len(account.days[day]) >= SPANS_A_DAY_MAX
+    return moves and len(account.days.get(day)) >= SPANS_A_DAY_MAX
 
 
 def keys_of(event: Fact) -> tuple[str, ...]:

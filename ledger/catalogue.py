@@ -1,7 +1,7 @@
 """What is registered: organisations, projects, sites, shifts, policies, folded in log order."""
 
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Final, assert_never
 
 from schemas.events import (
     CatalogueEvent,
@@ -39,15 +39,29 @@ class Policy:
 BUILT_IN = Policy()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False, unsafe_hash=True)
 class Place:
     """Where a span was served and who records it: the dimensions of its lines."""
 
-    activity_id: str
-    project_id: str
-    site_id: str | None
-    recording_org_id: str
-    host_org_id: str
+    activity_id: Final[str]
+    project_id: Final[str]
+    site_id: Final[str | None]
+    recording_org_id: Final[str]
+    host_org_id: Final[str]
+
+    def __init__(
+        self,
+        activity_id: str,
+        project_id: str,
+        site_id: str | None,
+        recording_org_id: str,
+        host_org_id: str,
+    ) -> None:
+        self.activity_id = activity_id
+        self.project_id = project_id
+        self.site_id = site_id
+        self.recording_org_id = recording_org_id
+        self.host_org_id = host_org_id
 
 
 @dataclass(slots=True)

@@ -1,7 +1,5 @@
 """What falls due when the log's time passes (docs/rules.md, section 8)."""
 
-from dataclasses import replace
-
 from ledger.account import Account, put, span_of
 from ledger.catalogue import Catalogue
 from ledger.rating import credit, set_due
@@ -35,7 +33,9 @@ def fall_due(account: Account, record: Record, catalogue: Catalogue, index: int)
 
 def _closed(account: Account, span: Span) -> Result:
     """Nobody checked out, or in: 0 minutes until people have looked (Order 67, article 3)."""
-    put(account, span, replace(span, closed=True))
+    new = span.copy()
+    new.closed = True
+    put(account, span, new)
     set_due(account, span.key, None)
     return "held", "no_check_in" if span.start is None else "no_check_out", ()
 

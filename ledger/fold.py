@@ -1,13 +1,13 @@
 """One partition's fold: any admitted record -> its postings. Worker and replay both run this."""
 
-from typing import Protocol
+from typing import Protocol, cast
 
 from ledger.account import Account
 from ledger.catalogue import Catalogue
 from ledger.clock import fall_due, idle
 from ledger.record import Record
 from ledger.rules import post
-from schemas.events import ClockTicked
+from schemas.events import ClockTicked, Fact
 from schemas.posting import Posting
 
 
@@ -27,7 +27,7 @@ class Accounts(Protocol):
 def fold(accounts: Accounts, record: Record, catalogue: Catalogue, index: int) -> list[Posting]:
     """The postings of one admitted record of a fact topic, the first with this index."""
     if not isinstance(record.event, ClockTicked):
-        volunteer_id = record.event.volunteer_id  # type: ignore[union-attr]
+        volunteer_id = cast(Fact, record.event).volunteer_id
         account, entry = post(accounts.account(volunteer_id), record, catalogue, index)
         accounts.touched(account)
         return [entry]

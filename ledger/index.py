@@ -7,8 +7,9 @@ within one volunteer's history about one in 10^8 at a million ids; the clash wou
 a conflict, never passed over.
 """
 
-from collections.abc import MutableMapping
 from hashlib import blake2b
+
+from ledger.pages import Pages
 
 ENTRY_BYTES = 16
 FILL = 32
@@ -17,7 +18,7 @@ FILL = 32
 PAGE_BYTES_MAX = 32 * 1024
 """A page of 2,048 entries does not come about by chance: somebody looks for ids that clash."""
 
-Buckets = MutableMapping[int, bytes]
+Buckets = Pages[bytes]
 
 
 def bucket_count(entries: int) -> int:
@@ -43,7 +44,7 @@ def _find(page: bytes, digest: bytes) -> int:
 def lookup(buckets: Buckets, entries: int, text: str) -> int | None:
     """The value stored under a text, None if there is none."""
     digest = blake2b(text.encode(), digest_size=8).digest()
-    page = buckets[_bucket(int.from_bytes(digest, "little"), bucket_count(entries))]
+    page = buckets.get(_bucket(int.from_bytes(digest, "little"), bucket_count(entries)))
     at = _find(page, digest)
     return None if at < 0 else int.from_bytes(page[at + 8 : at + 16], "little", signed=True)
 
@@ -53,7 +54,7 @@ def has_room(buckets: Buckets, entries: int, text: str) -> bool:
     if entries * ENTRY_BYTES < PAGE_BYTES_MAX:
         return True
     digest = blake2b(text.encode(), digest_size=8).digest()
-    page = buckets[_bucket(int.from_bytes(digest, "little"), bucket_count(entries))]
+    page = buckets.get(_bucket(int.from_bytes(digest, "little"), bucket_count(entries)))
     return len(page) < PAGE_BYTES_MAX
 
 
@@ -62,12 +63,12 @@ def store(buckets: Buckets, entries: int, text: str, value: int) -> int:
     digest = blake2b(text.encode(), digest_size=8).digest()
     packed = value.to_bytes(8, "little", signed=True)
     number = _bucket(int.from_bytes(digest, "little"), bucket_count(entries))
-    page = buckets[number]
+    page = buckets.get(number)
     at = _find(page, digest)
     if at >= 0:
-        buckets[number] = page[: at + 8] + packed + page[at + 16 :]
+        buckets.put(number, page[: at + 8] + packed + page[at + 16 :])
         return entries
-    buckets[number] = page + digest + packed
+    buckets.put(number, page + digest + packed)
     if bucket_count(entries + 1) > bucket_count(entries):
         _split(buckets, bucket_count(entries))
     return entries + 1
@@ -76,10 +77,11 @@ def store(buckets: Buckets, entries: int, text: str, value: int) -> int:
 def _split(buckets: Buckets, count: int) -> None:
     """Make page `count` out of the entries that belong there now; they all lie in one page."""
     source = count - (1 << (count.bit_length() - 1))
-    page = buckets[source]
+    page = buckets.get(source)
     stay, move = bytearray(), bytearray()
     for at in range(0, len(page), ENTRY_BYTES):
         entry = page[at : at + ENTRY_BYTES]
         target = _bucket(int.from_bytes(entry[:8], "little"), count + 1)
         (move if target == count else stay).extend(entry)
-    buckets[source], buckets[count] = bytes(stay), bytes(move)
+    buckets.put(source, bytes(stay))
+    buckets.put(count, bytes(move))

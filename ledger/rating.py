@@ -1,7 +1,5 @@
 """Keeping a span: its minutes, its neighbours' minutes, the lines that follow, the totals."""
 
-from dataclasses import replace
-
 from ledger.account import Account, lookup, put, remember, spans_on
 from ledger.spans import Span, days_between, differences, joined, line, overlap, rank, share_of
 from schemas.posting import Line
@@ -40,7 +38,7 @@ def _rated(account: Account, old: Span | None, new: Span) -> tuple[list[Change],
 
     One sweep in the order of rank: each takes what the ones before it have left.
     """
-    new = replace(new, minutes=()) if new.minutes else new
+    new = _with_minutes(new, ()) if new.minutes else new
     low, high = _reach([span for span in (old, new) if span is not None])
     if low == high:
         return [(old, new)], 0
@@ -58,14 +56,20 @@ def _rated(account: Account, old: Span | None, new: Span) -> tuple[list[Change],
     for span in sorted([*bearing, new] if new.state is not None else bearing, key=rank):
         if span is new:
             minutes, lost_micros = share_of(new, covers)
-            changes[0] = (old, replace(new, minutes=minutes))
+            changes[0] = (old, _with_minutes(new, minutes))
         elif span.key in touched:
             minutes, _ = share_of(span, covers)
             if minutes != span.minutes:
-                changes.append((span, replace(span, minutes=minutes)))
+                changes.append((span, _with_minutes(span, minutes)))
         if span.start is not None and span.end is not None:
             covers = joined(covers, span.start, span.end)
     return changes, lost_micros
+
+
+def _with_minutes(span: Span, minutes: tuple[tuple[int, int], ...]) -> Span:
+    new = span.copy()
+    new.minutes = minutes
+    return new
 
 
 def _reach(spans: list[Span]) -> tuple[int, int]:

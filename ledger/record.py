@@ -2,24 +2,43 @@
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Final
 
 from schemas.events import Event
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False)
 class Record:
     """`recorded_at` is the record's Kafka timestamp in UTC microseconds, `key` its record key.
 
     `digest` identifies the event's bytes (64 bits); 0 means: derive it from the event's content.
     """
 
-    topic: str
-    partition: int
-    offset: int
-    recorded_at: int
-    key: str | None
-    event: Event
-    digest: int = 0
+    topic: Final[str]
+    partition: Final[int]
+    offset: Final[int]
+    recorded_at: Final[int]
+    key: Final[str | None]
+    event: Final[Event]
+    digest: Final[int]
+
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        recorded_at: int,
+        key: str | None,
+        event: Event,
+        digest: int = 0,
+    ) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.offset = offset
+        self.recorded_at = recorded_at
+        self.key = key
+        self.event = event
+        self.digest = digest
 
 
 def digest_of(value: bytes) -> int:

@@ -6,18 +6,18 @@ span it names, gives everybody near their minutes anew, and posts the difference
 """
 
 from bisect import insort
-from dataclasses import replace
-from typing import assert_never
+from typing import assert_never, cast
 
 from ledger.account import Account, has_room, lookup, put, remember, span_of
 from ledger.bounds import CHECK_OUTS_MAX, evaluation_key, keys_of, too_many
 from ledger.catalogue import Catalogue, Place, Policy
 from ledger.rating import credit, set_due
 from ledger.record import Record, digest_of
-from ledger.spans import Span, paired, settled
+from ledger.spans import Span, end_of, settled
 from schemas.events import (
     CheckedIn,
     CheckedOut,
+    ClockTicked,
     EvaluationSubmitted,
     Fact,
     HoursGranted,
@@ -40,8 +40,7 @@ def post(
     Total: every well-formed fact gives a posting; an exception is a bug. `index` becomes the
     posting's. The account given is a working copy and is the one handed back.
     """
-    event = record.event
-    assert isinstance(event, Fact)
+    event = cast(Fact, record.event)
     seen = lookup(account, "e/" + event.event_id)
     digest = record.digest or digest_of(repr(event).encode())
     if seen is not None:
@@ -52,8 +51,7 @@ def post(
 
 
 def _first_seen(account: Account, record: Record, digest: int, catalogue: Catalogue) -> Result:
-    event = record.event
-    assert isinstance(event, Fact)
+    event = cast(Fact, record.event)
     # Before anything changes: an event applied by half could not be taken back.
     if not all(has_room(account, key) for key in keys_of(event)):
         return "refused", "clashing_ids", ()
@@ -68,7 +66,7 @@ def posting(
     event = record.event
     outcome, reason, lines = result
     account.sequence += 1
-    actor = getattr(event, "actor", None)
+    actor = None if isinstance(event, ClockTicked) else event.actor
     return Posting(
         record.partition,
         index,
@@ -145,17 +143,15 @@ def _check_in(account: Account, event: CheckedIn, recorded_at: int, catalogue: C
         return "posted", "voided" if old.voided else "redundant_check_in", ()
     if too_many(account, old, at // DAY):
         return "refused", "too_many_spans", ()
-    span = old or Span("service", event.session_id, at // DAY)
-    new = replace(
-        span,
-        day=at // DAY,
-        start=at,
-        start_event=event.event_id,
-        place=place_of(event),
-        # A closed orphan check-out has its check-in now; what is still open will be closed anew.
-        closed=span.closed and span.start is not None,
-    )
-    return _settle(account, old, paired(new), catalogue, at + policy.max_open_minutes * MINUTE)
+    new = Span("service", event.session_id, at // DAY) if old is None else old.copy()
+    # A closed orphan check-out has its check-in now; what is still open will be closed anew.
+    new.closed = new.closed and new.start is not None
+    new.day = at // DAY
+    new.start = at
+    new.start_event = event.event_id
+    new.place = place_of(event)
+    new.end = end_of(at, new.outs)
+    return _settle(account, old, new, catalogue, at + policy.max_open_minutes * MINUTE)
 
 
 def _stands(span: Span, at: int, event_id: str) -> bool:
@@ -180,9 +176,11 @@ def _check_out(
         return "refused", "too_many_facts", ()
     outs = list(span.outs)
     insort(outs, at)
-    new = paired(replace(span, outs=tuple(outs)))
+    new = span.copy()
+    new.outs = tuple(outs)
+    new.end = end_of(new.start, outs)
     if new.start is None:
-        new = replace(new, day=outs[0] // DAY)
+        new.day = outs[0] // DAY
         put(account, old, new)
         if not span.voided and not span.closed:
             give_up_at = at + policy.late_event_window_minutes * MINUTE
@@ -214,17 +212,14 @@ def _grant(account: Account, event: HoursGranted, catalogue: Catalogue) -> Resul
     if too_many(account, old, event.start_at // DAY):
         return "refused", "too_many_spans", ()
     second = event.approver is not None and event.approver.id != event.actor.id
-    span = old or Span("manual", event.grant_id, event.start_at // DAY)
-    new = replace(
-        span,
-        day=event.start_at // DAY,
-        start=event.start_at,
-        start_event=event.event_id,
-        place=place_of(event),
-        outs=(event.end_at,),
-        end=event.end_at,
-        signed=second and bool(event.evidence),
-    )
+    new = Span("manual", event.grant_id, event.start_at // DAY) if old is None else old.copy()
+    new.day = event.start_at // DAY
+    new.start = event.start_at
+    new.start_event = event.event_id
+    new.place = place_of(event)
+    new.outs = (event.end_at,)
+    new.end = event.end_at
+    new.signed = second and len(event.evidence) > 0
     return _settle(account, old, new, catalogue, None)
 
 
@@ -240,7 +235,9 @@ def _void(account: Account, event: SessionVoided, catalogue: Catalogue) -> Resul
         return "posted", "already_voided", ()
     if too_many(account, old, span.day):
         return "refused", "too_many_spans", ()
-    return _settle(account, old, replace(span, voided=True), catalogue, None)
+    new = span.copy()
+    new.voided = True
+    return _settle(account, old, new, catalogue, None)
 
 
 def _evaluate(account: Account, event: EvaluationSubmitted) -> Result:

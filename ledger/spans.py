@@ -5,14 +5,14 @@ A span's state follows from its own facts; its minutes also from the spans that 
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from ledger.catalogue import Catalogue, Place
+from ledger.catalogue import Catalogue, Place, Policy
 from schemas.posting import Kind, Line, State
 from schemas.times import DAY, MINUTE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False)
 class Span:
     """A session or a grant of one volunteer: [start, end) in UTC microseconds, once both are known.
 
@@ -20,24 +20,88 @@ class Span:
     person. `state` is None while it credits nothing. `days` are its civil days, (instant from
     which, day number); `minutes` those now in the ledger, (day number, minutes) for each day.
     `day` is the UTC day of the state page it lies in.
+
+    A changed span is a copy that is set before anybody else has it; one that is kept never changes.
     """
 
     kind: Kind
     id: str
     day: int
-    start: int | None = None
-    start_event: str = ""
-    place: Place | None = None
-    outs: tuple[int, ...] = ()
-    end: int | None = None
-    signed: bool = True
-    voided: bool = False
-    closed: bool = False
-    state: State | None = None
-    reason: str | None = None
-    policy: str = ""
-    days: tuple[tuple[int, int], ...] = ()
-    minutes: tuple[tuple[int, int], ...] = ()
+    start: int | None
+    start_event: str
+    place: Place | None
+    outs: tuple[int, ...]
+    end: int | None
+    signed: bool
+    voided: bool
+    closed: bool
+    state: State | None
+    reason: str | None
+    policy: str
+    days: tuple[tuple[int, int], ...]
+    minutes: tuple[tuple[int, int], ...]
+
+    def __init__(
+        self,
+        kind: Kind,
+        id: str,
+        day: int,
+        start: int | None = None,
+        start_event: str = "",
+        place: Place | None = None,
+        outs: tuple[int, ...] = (),
+        end: int | None = None,
+        signed: bool = True,
+        voided: bool = False,
+        closed: bool = False,
+        state: State | None = None,
+        reason: str | None = None,
+        policy: str = "",
+        days: tuple[tuple[int, int], ...] = (),
+        minutes: tuple[tuple[int, int], ...] = (),
+    ) -> None:
+        self.kind = kind
+        self.id = id
+        self.day = day
+        self.start = start
+        self.start_event = start_event
+        self.place = place
+        self.outs = outs
+        self.end = end
+        self.signed = signed
+        self.voided = voided
+        self.closed = closed
+        self.state = state
+        self.reason = reason
+        self.policy = policy
+        self.days = days
+        self.minutes = minutes
+
+    @property
+    def flags(self) -> tuple[bool, bool, bool]:
+        """`signed`, `voided` and `closed`, as a state page keeps them."""
+        return self.signed, self.voided, self.closed
+
+    def copy(self) -> "Span":
+        """One more, to be changed."""
+        return Span(
+            self.kind,
+            self.id,
+            self.day,
+            self.start,
+            self.start_event,
+            self.place,
+            self.outs,
+            self.end,
+            self.signed,
+            self.voided,
+            self.closed,
+            self.state,
+            self.reason,
+            self.policy,
+            self.days,
+            self.minutes,
+        )
 
     @property
     def key(self) -> str:
@@ -56,42 +120,47 @@ def rank(span: Span) -> tuple[bool, int, str, bool]:
     return (span.state != "effective", span.start, span.id, span.kind == "manual")
 
 
-def paired(span: Span) -> Span:
-    """The span with its end: the earliest check-out at or after its start."""
-    start = span.start
-    end = None if start is None else next((out for out in span.outs if out >= start), None)
-    return replace(span, end=end)
+def end_of(start: int | None, outs: Sequence[int]) -> int | None:
+    """When a session ends: the earliest check-out at or after its start."""
+    if start is not None:
+        for out in outs:
+            if out >= start:
+                return out
+    return None
 
 
 def settled(span: Span, catalogue: Catalogue) -> Span:
     """The span with its state, reason, policy and local days, as its own facts and the catalogue
     have it; minutes are left to `share_of`."""
+    new = span.copy()
     place, start, end = span.place, span.start, span.end
+    new.state = None
     if span.voided:
-        return replace(span, state=None, reason="voided")
+        new.reason = "voided"
+        return new
     if place is None or start is None or end is None:
-        return replace(span, state=None, reason=None)
+        new.reason = None
+        return new
     first_day = catalogue.local_day(place.site_id, start)
     found = catalogue.policy(place.project_id, first_day)
     policy = found or catalogue.default_policy(first_day)
-    state: State | None
-    if end - start > policy.max_session_minutes * MINUTE:
-        state, reason = None, "over_max_session"
-    elif span.kind == "service" and end - start > policy.max_open_minutes * MINUTE:
-        state, reason = "held_review", "over_max_open"
-    elif not span.signed:
-        state, reason = "held_org", "no_second_person"
-    elif found is None or not catalogue.knows(place):
-        state, reason = "held_review", "unknown_activity"
-    else:
-        state, reason = "effective", None
-    return replace(
-        span,
-        state=state,
-        reason=reason,
-        policy=policy.label,
-        days=() if state is None else catalogue.civil_days(place.site_id, start, end),
-    )
+    new.state, new.reason = judged(span, end - start, policy)
+    if new.reason is None and (found is None or not catalogue.knows(place)):
+        new.state, new.reason = "held_review", "unknown_activity"
+    new.policy = policy.label
+    new.days = () if new.state is None else catalogue.civil_days(place.site_id, start, end)
+    return new
+
+
+def judged(span: Span, micros: int, policy: Policy) -> tuple[State | None, str | None]:
+    """State and reason of a span of this length, as far as its policy says."""
+    if micros > policy.max_session_minutes * MINUTE:
+        return None, "over_max_session"
+    if span.kind == "service" and micros > policy.max_open_minutes * MINUTE:
+        return "held_review", "over_max_open"
+    if not span.signed:
+        return "held_org", "no_second_person"
+    return "effective", None
 
 
 def uncovered(start: int, end: int, covers: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -1,21 +1,22 @@
-"""Bytes <-> values: Confluent framing and strict Avro. The only user of fastavro.
+"""Bytes <-> values: Confluent framing and strict Avro (`schemas.binary`).
 
 The writer's schema is never taken from a message: a frame names one of the ids locked in
-`ids.lock.json`, and what it decodes to must encode to the same bytes again. That one comparison
-refuses trailing bytes, negative union and enum indices, and malformed varints.
+`ids.lock.json`, and each value is read in its one canonical form alone. That refuses trailing
+bytes, negative union and enum indices, and malformed varints. The only user of fastavro, which
+gives messages of older versions the defaults of the fields added since.
 """
 
 import dataclasses
 import io
 import json
-import operator
 import struct
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any, TypeVar, get_args
 
-from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro import parse_schema, schemaless_reader
 
+from schemas.binary import NotCanonical, Type, read_whole, type_of, write_whole
 from schemas.events import Actor, CatalogueEvent, ClockTicked, Event, Fact, Score, UtcOffset
 from schemas.posting import Due, InlinePage, Line, Output, Position, Total
 from schemas.topics import VALUE_BYTES_MAX
@@ -51,15 +52,17 @@ class Undecodable(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Schema:
-    """One Avro file: its locked id, its text, and the parsed form without logical types.
+    """One Avro file: its locked id, its text, what reads and writes it, and the parsed form.
 
-    Without them fastavro hands over the integers as they are; the bytes are the same.
+    The parsed form is without logical types, so that integers stay as they are; the bytes are the
+    same.
     """
 
     name: str
     version: int
     id: int
     text: str
+    binary: Type
     parsed: Any
     frame: bytes
 
@@ -72,16 +75,40 @@ def _plain(node: Any) -> Any:
     return [_plain(item) for item in node] if isinstance(node, list) else node
 
 
+_PARTS = (Actor, Score, UtcOffset, Line, Total, Due, InlinePage, Position)
+_KINDS = {kind.__name__: kind for kind in (*EVENT_TYPES.values(), *OUTPUT_TYPES.values(), *_PARTS)}
+
+
+class _Seen:
+    """Stands for the records of an older version, which are only checked."""
+
+    def __init__(self, *values: object) -> None:
+        pass
+
+
 def _load() -> dict[int, Schema]:
     folder = files("schemas")
     lock = json.loads((folder / "ids.lock.json").read_text(encoding="utf-8"))
+    newest: dict[str, int] = {}
+    for title in lock:
+        name, version = title.rsplit(".v", 1)
+        newest[name] = max(newest.get(name, 0), int(version))
     schemas = {}
     for title, entry in lock.items():
         name, version = title.rsplit(".v", 1)
         text = (folder / "avro" / f"{title}.avsc").read_text(encoding="utf-8")
-        parsed = parse_schema(_plain(json.loads(text)))
+        plain = _plain(json.loads(text))
+        kinds = _KINDS if int(version) == newest[name] else dict.fromkeys(_KINDS, _Seen)
         frame = b"\0" + struct.pack(">I", entry["id"])
-        schemas[entry["id"]] = Schema(name, int(version), entry["id"], text, parsed, frame)
+        schemas[entry["id"]] = Schema(
+            name,
+            int(version),
+            entry["id"],
+            text,
+            type_of(plain, kinds),
+            parse_schema(plain),
+            frame,
+        )
     return schemas
 
 
@@ -90,32 +117,6 @@ BY_ID = _load()
 
 LATEST = {schema.name: schema for schema in sorted(BY_ID.values(), key=lambda s: s.version)}
 """Message type -> its newest schema, the one that is written."""
-
-
-_Plan = tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]], tuple[str, ...]]
-
-
-def _plan(kind: type) -> _Plan:
-    """A dataclass's fields, what reads them all at once, and those that hold dataclasses."""
-    names: tuple[str, ...] = kind.__slots__  # type: ignore[attr-defined]
-    return names, operator.attrgetter(*names), tuple(name for name in names if name in _NESTED)
-
-
-_PARTS = (Actor, Score, UtcOffset, Line, Total, Due, InlinePage, Position)
-_PLANS = {kind: _plan(kind) for kind in (*EVENT_TYPES.values(), *OUTPUT_TYPES.values(), *_PARTS)}
-
-
-def _raw(value: Any) -> dict[str, Any]:
-    """A value as fastavro wants it: dataclasses as dicts."""
-    names, read, nested = _PLANS[type(value)]
-    raw = dict(zip(names, read(value), strict=True))
-    for name in nested:
-        inner = raw[name]
-        if isinstance(inner, tuple):
-            raw[name] = [_raw(item) for item in inner]
-        elif inner is not None:
-            raw[name] = _raw(inner)
-    return raw
 
 
 def build(kind: type[T], raw: dict[str, Any]) -> T:
@@ -130,12 +131,12 @@ def build(kind: type[T], raw: dict[str, Any]) -> T:
 
 
 def encode(message: Event | Output) -> bytes:
-    """A message -> framed Avro bytes in the newest version of its schema."""
+    """A message -> framed Avro bytes in the newest version of its schema.
+
+    Raises ValueError, TypeError or AttributeError for a message that is not of its type.
+    """
     schema = LATEST[type(message).__name__]
-    out = io.BytesIO()
-    out.write(schema.frame)
-    schemaless_writer(out, schema.parsed, _raw(message))
-    return out.getvalue()
+    return write_whole(schema.binary, schema.frame, message)
 
 
 def _decode(value: bytes | None, types: dict[str, type], bytes_max: int | None) -> Any:
@@ -147,17 +148,16 @@ def _decode(value: bytes | None, types: dict[str, type], bytes_max: int | None) 
     if schema is None or schema.name not in types:
         raise Undecodable("unknown_schema", f"id {int.from_bytes(value[1:5], 'big')}")
     try:
-        raw: Any = schemaless_reader(io.BytesIO(value[5:]), schema.parsed, None)
-        again = io.BytesIO()
-        # The writer is the stricter one: an int of 33 bits inside a union is read, not written.
-        schemaless_writer(again, schema.parsed, raw)
-    except Exception as error:  # fastavro raises whatever it meets in hostile bytes
-        raise Undecodable("undecodable", f"{schema.name}: {type(error).__name__}") from error
-    if again.getvalue() != value[5:]:
-        raise Undecodable("not_canonical", schema.name)
+        message = read_whole(schema.binary, value, 5)
+    except ValueError as error:  # Malformed, NotCanonical, or text that is no UTF-8
+        detail = f"{schema.name}: {error}"
+        if isinstance(error, NotCanonical):
+            raise Undecodable("not_canonical", detail) from error
+        raise Undecodable("undecodable", detail) from error
     newest = LATEST[schema.name]
-    if schema is not newest:  # an older message gets the defaults of the fields added since
-        raw = schemaless_reader(io.BytesIO(value[5:]), schema.parsed, newest.parsed)
+    if schema is newest:
+        return message
+    raw: Any = schemaless_reader(io.BytesIO(value[5:]), schema.parsed, newest.parsed)
     return build(types[schema.name], raw)
 
 

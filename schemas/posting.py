@@ -1,36 +1,68 @@
 """What the ledger says about each input record: postings, their lines, accounts, quarantine.
 
-Units as in `schemas.events`. These are outputs of the worker and public to subscribers.
+Units as in `schemas.events`. These are outputs of the worker and public to subscribers. Those
+that every event makes have an `__init__` of their own, which mypyc compiles; one of dataclasses
+takes ten times as long.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 Outcome = Literal["posted", "held", "duplicate", "refused"]
 Kind = Literal["service", "manual", "import", "training"]
 State = Literal["effective", "held_org", "held_province", "held_review", "rejected"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False, unsafe_hash=True)
 class Line:
     """A signed difference of minutes of one session or grant on one local day."""
 
-    line_no: int
-    session_id: str | None
-    grant_id: str | None
-    recording_org_id: str
-    host_org_id: str
-    project_id: str
-    site_id: str | None
-    activity_id: str
-    service_date: int
-    minutes: int
-    kind: Kind
-    state: State
-    policy: str
+    line_no: Final[int]
+    session_id: Final[str | None]
+    grant_id: Final[str | None]
+    recording_org_id: Final[str]
+    host_org_id: Final[str]
+    project_id: Final[str]
+    site_id: Final[str | None]
+    activity_id: Final[str]
+    service_date: Final[int]
+    minutes: Final[int]
+    kind: Final[Kind]
+    state: Final[State]
+    policy: Final[str]
+
+    def __init__(
+        self,
+        line_no: int,
+        session_id: str | None,
+        grant_id: str | None,
+        recording_org_id: str,
+        host_org_id: str,
+        project_id: str,
+        site_id: str | None,
+        activity_id: str,
+        service_date: int,
+        minutes: int,
+        kind: Kind,
+        state: State,
+        policy: str,
+    ) -> None:
+        self.line_no = line_no
+        self.session_id = session_id
+        self.grant_id = grant_id
+        self.recording_org_id = recording_org_id
+        self.host_org_id = host_org_id
+        self.project_id = project_id
+        self.site_id = site_id
+        self.activity_id = activity_id
+        self.service_date = service_date
+        self.minutes = minutes
+        self.kind = kind
+        self.state = state
+        self.policy = policy
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False, unsafe_hash=True)
 class Posting:
     """What one input record did. `index` is dense per partition, `sequence` per volunteer from 1.
 
@@ -38,61 +70,130 @@ class Posting:
     `volunteer_id` is empty only for a tick that found nothing due.
     """
 
-    partition: int
-    index: int
-    source_topic: str
-    source_partition: int
-    source_offset: int
-    event_id: str
-    event_type: str
-    volunteer_id: str
-    sequence: int
-    occurred_at: int
-    recorded_at: int
-    actor_id: str | None
-    catalogue_offset: int
-    outcome: Outcome
-    reason: str | None
-    lines: tuple[Line, ...]
-    balance_minutes: int
+    partition: Final[int]
+    index: Final[int]
+    source_topic: Final[str]
+    source_partition: Final[int]
+    source_offset: Final[int]
+    event_id: Final[str]
+    event_type: Final[str]
+    volunteer_id: Final[str]
+    sequence: Final[int]
+    occurred_at: Final[int]
+    recorded_at: Final[int]
+    actor_id: Final[str | None]
+    catalogue_offset: Final[int]
+    outcome: Final[Outcome]
+    reason: Final[str | None]
+    lines: Final[tuple[Line, ...]]
+    balance_minutes: Final[int]
+
+    def __init__(
+        self,
+        partition: int,
+        index: int,
+        source_topic: str,
+        source_partition: int,
+        source_offset: int,
+        event_id: str,
+        event_type: str,
+        volunteer_id: str,
+        sequence: int,
+        occurred_at: int,
+        recorded_at: int,
+        actor_id: str | None,
+        catalogue_offset: int,
+        outcome: Outcome,
+        reason: str | None,
+        lines: tuple[Line, ...],
+        balance_minutes: int,
+    ) -> None:
+        self.partition = partition
+        self.index = index
+        self.source_topic = source_topic
+        self.source_partition = source_partition
+        self.source_offset = source_offset
+        self.event_id = event_id
+        self.event_type = event_type
+        self.volunteer_id = volunteer_id
+        self.sequence = sequence
+        self.occurred_at = occurred_at
+        self.recorded_at = recorded_at
+        self.actor_id = actor_id
+        self.catalogue_offset = catalogue_offset
+        self.outcome = outcome
+        self.reason = reason
+        self.lines = lines
+        self.balance_minutes = balance_minutes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False, unsafe_hash=True)
 class Total:
     """Minutes of one kind in one state."""
 
-    kind: Kind
-    state: State
-    minutes: int
+    kind: Final[Kind]
+    state: Final[State]
+    minutes: Final[int]
+
+    def __init__(self, kind: Kind, state: State, minutes: int) -> None:
+        self.kind = kind
+        self.state = state
+        self.minutes = minutes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False, unsafe_hash=True)
 class Due:
     """A session that a tick must look at once the log's time has reached `at`."""
 
-    at: int
-    key: str
+    at: Final[int]
+    key: Final[str]
+
+    def __init__(self, at: int, key: str) -> None:
+        self.at = at
+        self.key = key
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False, unsafe_hash=True)
 class InlinePage:
     """A state page carried inside the account record."""
 
-    key: str
-    value: bytes
+    key: Final[str]
+    value: Final[bytes]
+
+    def __init__(self, key: str, value: bytes) -> None:
+        self.key = key
+        self.value = value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False, unsafe_hash=True)
 class Account:
     """A volunteer's totals now, and what the worker must remember; the latest record counts."""
 
-    volunteer_id: str
-    sequence: int
-    balance_minutes: int
-    totals: tuple[Total, ...]
-    index_entries: int
-    due: tuple[Due, ...]
-    pages: tuple[InlinePage, ...]
+    volunteer_id: Final[str]
+    sequence: Final[int]
+    balance_minutes: Final[int]
+    totals: Final[tuple[Total, ...]]
+    index_entries: Final[int]
+    due: Final[tuple[Due, ...]]
+    pages: Final[tuple[InlinePage, ...]]
+
+    def __init__(
+        self,
+        volunteer_id: str,
+        sequence: int,
+        balance_minutes: int,
+        totals: tuple[Total, ...],
+        index_entries: int,
+        due: tuple[Due, ...],
+        pages: tuple[InlinePage, ...],
+    ) -> None:
+        self.volunteer_id = volunteer_id
+        self.sequence = sequence
+        self.balance_minutes = balance_minutes
+        self.totals = totals
+        self.index_entries = index_entries
+        self.due = due
+        self.pages = pages
 
 
 @dataclass(frozen=True, slots=True)

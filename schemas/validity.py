@@ -1,10 +1,11 @@
 """Is an event well formed, field by field? What an Avro schema cannot say."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
 
-from schemas.events import Actor, Event
+from schemas.events import Actor, Event, Score, SessionVoided, UtcOffset
 from schemas.times import DAY
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -41,86 +42,143 @@ class Fault:
     allowed: str
 
 
-def faults(event: Event) -> Iterator[Fault]:
+def faults(event: Event) -> list[Fault]:
     """Every fault of an event, none if it is well formed."""
-    for field in event.__slots__:
-        value = getattr(event, field)
-        if value is None:
-            continue
-        if field in _IDS:
-            if not _ID.fullmatch(value):
-                yield Fault("id_form", field, value, "[A-Za-z0-9_-]{1,64}")
-        elif field in _TIMES:
-            if not EARLIEST <= value < LATEST:
-                yield Fault("value_form", field, str(value), "2000-01-01 to 2199-12-31")
-        elif field in _CODES:
-            if not _CODE.fullmatch(value):
-                yield Fault("code_form", field, value, "[a-z0-9_]{1,64}")
-        elif field in _TEXTS:
-            if not _TEXT.fullmatch(value):
-                yield Fault("value_form", field, value, "at most 256 printable characters")
-        elif isinstance(value, Actor):
-            yield from _actor_faults(field, value)
-        else:
-            yield from _other_faults(field, value)
-    yield from _target_faults(event)
+    found: list[Fault] = []
+    for name, check in _checks(type(event)):
+        value = getattr(event, name)
+        if value is not None:
+            check(found, name, value)
+    _target_faults(found, event)
+    return found
 
 
-def _actor_faults(field: str, actor: Actor) -> Iterator[Fault]:
-    if not _ID.fullmatch(actor.id):
-        yield Fault("id_form", f"{field}.id", actor.id, "[A-Za-z0-9_-]{1,64}")
-    if not _CODE.fullmatch(actor.role):
-        yield Fault("code_form", f"{field}.role", actor.role, "[a-z0-9_]{1,64}")
-    if actor.org_id is not None and not _ID.fullmatch(actor.org_id):
-        yield Fault("id_form", f"{field}.org_id", actor.org_id, "[A-Za-z0-9_-]{1,64}")
+_Check = Callable[[list[Fault], str, Any], None]
+
+_CHECKS: dict[type, list[tuple[str, _Check]]] = {}
 
 
-def _other_faults(field: str, value: object) -> Iterator[Fault]:
-    match field, value:
-        case "evidence", tuple():
-            if len(value) > 16:
-                yield Fault("value_form", field, f"{len(value)} references", "at most 16")
-            for reference in value:
-                if not reference or not _TEXT.fullmatch(reference):
-                    yield Fault("value_form", field, reference, "1 to 256 printable characters")
-        case "scores", tuple():
-            if not value or len(value) > 16:
-                yield Fault("value_form", field, f"{len(value)} scores", "1 to 16")
-            for score in value:
-                if not _CODE.fullmatch(score.dimension):
-                    yield Fault("code_form", "scores.dimension", score.dimension, "[a-z0-9_]{1,64}")
-                if not 1 <= score.score <= 5:
-                    yield Fault("value_form", "scores.score", str(score.score), "1 to 5")
-        case "utc_offsets", tuple():
-            starts = [offset.from_at for offset in value]
-            if starts != sorted(set(starts)):
-                yield Fault("value_form", field, "not ascending", "ascending from_at")
-            for offset in value:
-                if not -18 * 60 <= offset.offset_minutes <= 18 * 60:
-                    yield Fault("value_form", field, str(offset.offset_minutes), "-1080 to 1080")
-        case (("effective_from" | "start_on" | "end_on"), int()):
-            if not EARLIEST <= value * DAY < LATEST:
-                yield Fault("value_form", field, str(value), "2000-01-01 to 2199-12-31")
-        case "version", int():
-            if not 1 <= value <= 1_000_000:
-                yield Fault("value_form", field, str(value), "1 to 1000000")
-        case (
-            "capacity" | "max_open_minutes" | "max_session_minutes"
-            | "late_event_window_minutes" | "max_clock_skew_minutes", int()
-        ):  # fmt: skip
-            # fastavro reads an int of any length; the JSON form says the same of these.
-            if not -(2**31) <= value < 2**31:
-                yield Fault("value_form", field, str(value), "a 32-bit whole number")
-        case "birth_month", str():
-            if not _BIRTH_MONTH.fullmatch(value):
-                yield Fault("value_form", field, value, "YYYY-MM")
-        case _:
-            pass
+def _checks(kind: type) -> list[tuple[str, _Check]]:
+    """What to check of each field of an event type; booleans and enums need no more than Avro."""
+    checks = _CHECKS.get(kind)
+    if checks is None:
+        named = [(field.name, _check_of(field.name)) for field in fields(kind)]
+        checks = _CHECKS[kind] = [(name, check) for name, check in named if check is not None]
+    return checks
 
 
-def _target_faults(event: Event) -> Iterator[Fault]:
-    if type(event).__name__ == "SessionVoided":
-        named = [f for f in ("session_id", "grant_id") if getattr(event, f) is not None]
+def _check_of(name: str) -> _Check | None:
+    if name in _IDS:
+        return _id_faults
+    if name in _TIMES:
+        return _time_faults
+    if name in _CODES:
+        return _code_faults
+    if name in _TEXTS:
+        return _text_faults
+    if name in _ACTORS:
+        return _actor_faults
+    return _OTHERS.get(name)
+
+
+def _id_faults(found: list[Fault], field: str, value: str) -> None:
+    if _ID.fullmatch(value) is None:
+        found.append(Fault("id_form", field, value, "[A-Za-z0-9_-]{1,64}"))
+
+
+def _code_faults(found: list[Fault], field: str, value: str) -> None:
+    if _CODE.fullmatch(value) is None:
+        found.append(Fault("code_form", field, value, "[a-z0-9_]{1,64}"))
+
+
+def _text_faults(found: list[Fault], field: str, value: str) -> None:
+    if _TEXT.fullmatch(value) is None:
+        found.append(Fault("value_form", field, value, "at most 256 printable characters"))
+
+
+def _time_faults(found: list[Fault], field: str, value: int) -> None:
+    if not EARLIEST <= value < LATEST:
+        found.append(Fault("value_form", field, str(value), "2000-01-01 to 2199-12-31"))
+
+
+def _day_faults(found: list[Fault], field: str, value: int) -> None:
+    if not EARLIEST <= value * DAY < LATEST:
+        found.append(Fault("value_form", field, str(value), "2000-01-01 to 2199-12-31"))
+
+
+def _actor_faults(found: list[Fault], field: str, actor: Actor) -> None:
+    _id_faults(found, f"{field}.id", actor.id)
+    _code_faults(found, f"{field}.role", actor.role)
+    if actor.org_id is not None:
+        _id_faults(found, f"{field}.org_id", actor.org_id)
+
+
+def _evidence_faults(found: list[Fault], field: str, value: tuple[str, ...]) -> None:
+    if len(value) > 16:
+        found.append(Fault("value_form", field, f"{len(value)} references", "at most 16"))
+    for reference in value:
+        if not reference or _TEXT.fullmatch(reference) is None:
+            found.append(Fault("value_form", field, reference, "1 to 256 printable characters"))
+
+
+def _score_faults(found: list[Fault], field: str, value: tuple[Score, ...]) -> None:
+    if not value or len(value) > 16:
+        found.append(Fault("value_form", field, f"{len(value)} scores", "1 to 16"))
+    for score in value:
+        _code_faults(found, f"{field}.dimension", score.dimension)
+        if not 1 <= score.score <= 5:
+            found.append(Fault("value_form", f"{field}.score", str(score.score), "1 to 5"))
+
+
+def _offset_faults(found: list[Fault], field: str, value: tuple[UtcOffset, ...]) -> None:
+    starts = [offset.from_at for offset in value]
+    if starts != sorted(set(starts)):
+        found.append(Fault("value_form", field, "not ascending", "ascending from_at"))
+    for offset in value:
+        minutes = offset.offset_minutes
+        if not -18 * 60 <= minutes <= 18 * 60:
+            found.append(Fault("value_form", field, str(minutes), "-1080 to 1080"))
+
+
+def _version_faults(found: list[Fault], field: str, value: int) -> None:
+    if not 1 <= value <= 1_000_000:
+        found.append(Fault("value_form", field, str(value), "1 to 1000000"))
+
+
+def _number_faults(found: list[Fault], field: str, value: int) -> None:
+    if not -(2**31) <= value < 2**31:
+        found.append(Fault("value_form", field, str(value), "a 32-bit whole number"))
+
+
+def _birth_month_faults(found: list[Fault], field: str, value: str) -> None:
+    if _BIRTH_MONTH.fullmatch(value) is None:
+        found.append(Fault("value_form", field, value, "YYYY-MM"))
+
+
+_ACTORS = frozenset({"actor", "approver"})
+_OTHERS: dict[str, _Check] = {
+    "evidence": _evidence_faults,
+    "scores": _score_faults,
+    "utc_offsets": _offset_faults,
+    "version": _version_faults,
+    "birth_month": _birth_month_faults,
+    **dict.fromkeys(("effective_from", "start_on", "end_on"), _day_faults),
+    **dict.fromkeys(
+        (
+            "capacity",
+            "max_open_minutes",
+            "max_session_minutes",
+            "late_event_window_minutes",
+            "max_clock_skew_minutes",
+        ),
+        _number_faults,
+    ),
+}
+
+
+def _target_faults(found: list[Fault], event: Event) -> None:
+    if isinstance(event, SessionVoided):
+        named = [name for name in (event.session_id, event.grant_id) if name is not None]
         if len(named) != 1:
-            yield Fault("value_form", "session_id", f"{len(named)} targets",
-                        "exactly one of session_id and grant_id")  # fmt: skip
+            found.append(Fault("value_form", "session_id", f"{len(named)} targets",
+                               "exactly one of session_id and grant_id"))  # fmt: skip

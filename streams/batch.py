@@ -34,13 +34,15 @@ class Fetched(Protocol):
 
 @dataclass(slots=True)
 class Folded:
-    """What one transaction writes: (key, value, timestamp ms) per topic, and the new positions."""
+    """What one transaction writes: (key, value, timestamp ms) per topic, and the accounts it is
+    about, for the store to keep once the transaction is committed."""
 
     postings: list[tuple[bytes, bytes, int]] = field(default_factory=list)
     quarantined: list[tuple[bytes | None, bytes, int]] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     next_index: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
+    working: Working | None = None
 
 
 @lru_cache(maxsize=100_000)
@@ -56,7 +58,7 @@ def fold_chunk(
     catalogue: Catalogue,
     partitions: int,
 ) -> Folded:
-    """Fold records of one topic-partition; the store is left as it is.
+    """Fold records of one topic-partition; the store's records are left as they are.
 
     A record on which the rules raise is a bug in them; it is quarantined as `internal_error` and
     the chunk is folded again without it, so that one event cannot stop a partition.
@@ -155,6 +157,7 @@ class _Fold:
     def done(self, next_offset: int) -> Folded:
         """Everything the transaction writes, the partition's own state last."""
         out = self._out
+        out.working = self._working
         out.changes = list(self._working.changes())
         positions = {**self._store.positions, self._topic: next_offset}
         out.changes.append(

@@ -5,87 +5,155 @@ when the newer ones fill INLINE_BYTES; after that an event rewrites the account 
 or three pages it touches, however long the history.
 """
 
-import json
 from collections.abc import Callable, Iterator
+from typing import Any, cast, get_args
 
-from ledger.account import Account, DayPage, Pages
+from librt.strings import BytesWriter
+
+from ledger.account import Account, DayPage
 from ledger.catalogue import Place
 from ledger.index import bucket_count
-from ledger.spans import Span, paired
+from ledger.pages import Pages
+from ledger.spans import Span, end_of
 from schemas import posting
+from schemas.binary import (
+    Integer,
+    Optional,
+    Reader,
+    Record,
+    Sequence,
+    Symbol,
+    Text,
+    Type,
+    read_whole,
+    write_varint,
+    write_whole,
+)
 from schemas.codec import decode_output, encode
-from schemas.posting import Due, InlinePage, StatePage, Total
+from schemas.posting import Due, InlinePage, Kind, State, StatePage, Total
 
 INLINE_BYTES = 1024
-FORM = 1
-"""Version of the form of a day page."""
+FORM = b"\2"
+"""Version of the form of a day page, its first byte."""
 
 Load = Callable[[str], bytes | None]
 """Page name -> its bytes where the page has a record of its own."""
 
 
-def pack_day(page: DayPage) -> bytes:
-    """The spans of a day as compact JSON: [FORM, [[kind, id, ...], ...]]."""
-    rows = [
+class _Pair(Type):
+    """Two whole numbers."""
+
+    def read(self, source: Reader) -> Any:
+        first = source.varint()
+        return first, source.varint()
+
+    def write(self, out: BytesWriter, value: Any) -> None:
+        first, second = cast(tuple[int, int], value)
+        write_varint(out, first)
+        write_varint(out, second)
+
+
+def _span(
+    kind: Kind,
+    span_id: str,
+    start: int | None,
+    start_event: str,
+    place: Place | None,
+    outs: tuple[int, ...],
+    flags: int,
+    state: State | None,
+    reason: str | None,
+    policy: str,
+    days: tuple[tuple[int, int], ...],
+    minutes: tuple[tuple[int, int], ...],
+) -> Span:
+    """A span of which only the page's day is still missing."""
+    return Span(
+        kind,
+        span_id,
+        0,
+        start,
+        start_event,
+        place,
+        outs,
+        end_of(start, outs),
+        flags & 1 != 0,
+        flags & 2 != 0,
+        flags & 4 != 0,
+        state,
+        reason,
+        policy,
+        days,
+        minutes,
+    )
+
+
+class _Flags(Type):
+    """Three truths in one number; written from the span itself."""
+
+    def read(self, source: Reader) -> Any:
+        return source.varint()
+
+    def write(self, out: BytesWriter, value: Any) -> None:
+        signed, voided, closed = cast(tuple[bool, bool, bool], value)
+        write_varint(out, int(signed) | int(voided) << 1 | int(closed) << 2)
+
+
+_TEXT = Text()
+_MAYBE_TEXT = Optional(_TEXT, null_first=True)
+_PLACE = Record(
+    ["activity_id", "project_id", "site_id", "recording_org_id", "host_org_id"],
+    [_TEXT, _TEXT, _MAYBE_TEXT, _TEXT, _TEXT],
+    Place,
+)
+_PAIRS = Sequence(_Pair())
+_SPANS = Sequence(
+    Record(
         [
-            span.kind,
-            span.id,
-            span.start,
-            span.start_event,
-            None if span.place is None else _pack_place(span.place),
-            span.outs,
-            span.signed | span.voided << 1 | span.closed << 2,
-            span.state,
-            span.reason,
-            span.policy,
-            span.days,
-            span.minutes,
-        ]
-        for span in page.values()
-    ]
-    return json.dumps([FORM, rows], separators=(",", ":")).encode()
+            "kind",
+            "id",
+            "start",
+            "start_event",
+            "place",
+            "outs",
+            "flags",
+            "state",
+            "reason",
+            "policy",
+            "days",
+            "minutes",
+        ],
+        [
+            Symbol(list(get_args(Kind))),
+            _TEXT,
+            Optional(Integer(64), null_first=True),
+            _TEXT,
+            Optional(_PLACE, null_first=True),
+            Sequence(Integer(64)),
+            _Flags(),
+            Optional(Symbol(list(get_args(State))), null_first=True),
+            _MAYBE_TEXT,
+            _TEXT,
+            _PAIRS,
+            _PAIRS,
+        ],
+        _span,
+    )
+)
 
 
-def _pack_place(place: Place) -> list[str | None]:
-    return [
-        place.activity_id,
-        place.project_id,
-        place.site_id,
-        place.recording_org_id,
-        place.host_org_id,
-    ]
+def pack_day(page: DayPage) -> bytes:
+    """The spans of a day: FORM, then an Avro array of records."""
+    return write_whole(_SPANS, FORM, tuple(page.values()))
 
 
 def unpack_day(value: bytes, day: int) -> DayPage:
     """The inverse of `pack_day`; raises ValueError for a form it does not know."""
-    form, rows = json.loads(value)
-    if form != FORM:
-        raise ValueError(f"state page of form {form}, this worker knows {FORM}")
-    page = {}
-    for (
-        kind, span_id, start, start_event, place, outs, flags,
-        state, reason, policy, days, minutes,
-    ) in rows:  # fmt: skip
-        span = paired(
-            Span(
-                kind,
-                span_id,
-                day,
-                start,
-                start_event,
-                None if place is None else Place(*place),
-                tuple(outs),
-                None,
-                bool(flags & 1),
-                bool(flags & 2),
-                bool(flags & 4),
-                state,
-                reason,
-                policy,
-                tuple(map(tuple, days)),
-                tuple(map(tuple, minutes)),
-            )
-        )
+    if value[:1] != FORM:
+        raise ValueError(f"state page of form {value[:1]!r}, this worker knows {FORM!r}")
+    page: DayPage = {}
+    for span in cast(tuple[Span, ...], read_whole(_SPANS, value, 1)):
+        span.day = day
         page[span.key] = span
     return page
 
@@ -127,14 +195,14 @@ def pack(account: Account, inline: dict[str, bytes]) -> Iterator[tuple[str, byte
     """
     name = account.volunteer_id
     for number in account.days.written:
-        inline[f"d{number}"] = pack_day(account.days[number])
+        inline[f"d{number}"] = pack_day(account.days.get(number))
     if bucket_count(account.index_entries) == 1:
         if 0 in account.buckets.written:
-            inline["b0"] = account.buckets[0]
+            inline["b0"] = account.buckets.get(0)
     else:
         inline.pop("b0", None)
         for number in account.buckets.written:
-            yield page_record(name, f"b{number}", account.buckets[number])
+            yield page_record(name, f"b{number}", account.buckets.get(number))
     for page in _too_much(inline):
         yield page_record(name, page, inline.pop(page))
     account.days.written.clear()
@@ -153,7 +221,10 @@ def pack(account: Account, inline: dict[str, bytes]) -> Iterator[tuple[str, byte
 
 def _too_much(inline: dict[str, bytes]) -> list[str]:
     """The oldest days, as many as do not fit beside the newer ones."""
-    days = sorted((page for page in inline if page[0] == "d"), key=lambda page: -int(page[1:]))
+    days = [page for page in inline if page[0] == "d"]
+    if len(days) < 2 or sum([len(inline[page]) for page in days]) <= INLINE_BYTES:
+        return []
+    days.sort(key=_newest_first)
     room = INLINE_BYTES
     fitting = 0
     for page in days:
@@ -162,6 +233,10 @@ def _too_much(inline: dict[str, bytes]) -> list[str]:
             break
         fitting += 1
     return days[fitting:]
+
+
+def _newest_first(page: str) -> int:
+    return -int(page[1:])
 
 
 def page_record(volunteer_id: str, page: str, value: bytes) -> tuple[str, bytes]:

@@ -117,6 +117,8 @@ class Partition:
         await producer.commit_transaction()
         for change in folded.changes:
             self.store.put(*change)
+        if folded.working is not None:
+            folded.working.keep()
         return folded
 
     async def _send(self, topic: str, records: Any) -> list[asyncio.Future[Any]]:

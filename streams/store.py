@@ -12,6 +12,15 @@ from streams import pages
 DUE_HEADER = "due"
 """Header of an account record: when a tick must look at it, so that restoring need not decode."""
 
+LIVE_ACCOUNTS_MAX = 2_048
+"""Accounts of a partition that stay unpacked between batches; those used last."""
+
+LIVE_PAGES_MAX = 64
+"""Pages of an account up to which it may stay unpacked."""
+
+Live = tuple[Account, dict[str, bytes]]
+"""An unpacked account, and the pages in its record as they are."""
+
 Change = tuple[str, bytes, int | None]
 """Record key, framed value, and for an account record when it is due."""
 
@@ -23,7 +32,10 @@ def state_key(partition: int) -> str:
 
 @dataclass(slots=True)
 class Store:
-    """What ledger.accounts holds for one partition: record key -> framed value."""
+    """What ledger.accounts holds for one partition: record key -> framed value.
+
+    `live` holds some accounts unpacked as well; each is as its record says.
+    """
 
     partition: int
     records: dict[str, bytes] = field(default_factory=dict)
@@ -31,6 +43,7 @@ class Store:
     next_index: int = 0
     catalogue_offset: int = 0
     positions: dict[str, int] = field(default_factory=dict)
+    live: dict[str, Live] = field(default_factory=dict)
 
     def put(self, key: str, value: bytes, due: int | None) -> None:
         """Take over one record, from the topic or from a committed batch."""
@@ -60,11 +73,15 @@ class Store:
 
 
 class Working:
-    """The working copies of one batch; dropped if its transaction aborts."""
+    """The accounts that a batch works on, taken out of the store's `live` ones.
+
+    They are given back once the transaction is committed (`keep`). If it aborts, or the fold
+    raises, they are dropped with whatever was done to them, and the records count.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._open: dict[str, tuple[Account, dict[str, bytes]]] = {}
+        self._open: dict[str, Live] = {}
         self._changed: set[str] = set()
 
     def is_new(self, volunteer_id: str) -> bool:
@@ -75,10 +92,13 @@ class Working:
         """The volunteer's working copy, a new one for a volunteer not seen before."""
         found = self._open.get(volunteer_id)
         if found is None:
-            found = self._open[volunteer_id] = self._load(volunteer_id)
+            found = self._store.live.pop(volunteer_id, None)
+            if found is None:
+                found = self._load(volunteer_id)
+            self._open[volunteer_id] = found
         return found[0]
 
-    def _load(self, volunteer_id: str) -> tuple[Account, dict[str, bytes]]:
+    def _load(self, volunteer_id: str) -> Live:
         records = self._store.records
 
         def page(name: str) -> bytes | None:
@@ -113,3 +133,14 @@ class Working:
             account, inline = self._open[name]
             for key, value in pages.pack(account, inline):
                 yield key, value, due_at(account) if key == name else None
+
+    def keep(self) -> None:
+        """Give the accounts back, now that their records are committed."""
+        live = self._store.live
+        for name, opened in self._open.items():
+            account = opened[0]
+            if len(account.days.loaded) + len(account.buckets.loaded) <= LIVE_PAGES_MAX:
+                live[name] = opened
+        for name in list(live)[: max(0, len(live) - LIVE_ACCOUNTS_MAX)]:
+            del live[name]
+        self._open = {}

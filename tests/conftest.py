@@ -1,15 +1,31 @@
 """Fixtures that several test folders share: a real broker, and one with topics of its own."""
 
+import importlib.machinery
 import logging
+import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+if os.environ.get("SHILU_PLAIN"):
+    # Before anything of ours is imported: the sources count, also where they are compiled.
+    for _folder in ("schemas", "ledger", "streams"):
+        _path = str(Path(__file__).parent.parent / _folder)
+        sys.path_importer_cache[_path] = importlib.machinery.FileFinder(
+            _path, (importlib.machinery.SourceFileLoader, [".py"])
+        )
+
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from deploy.broker import Broker
+from deploy.compiled import require_fresh
 from schemas.topics import ALL, PARTITIONS, broker_config
 
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
+if not os.environ.get("SHILU_PLAIN"):
+    require_fresh()
 
 
 def create_topics(bootstrap: str, *, producer_time: bool = True) -> None:

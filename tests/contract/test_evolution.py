@@ -32,7 +32,7 @@ print("read")
 @pytest.fixture
 def tomorrow(tmp_path: Path) -> Path:
     """A copy of the contract in which CheckedIn has a second version with three more fields."""
-    shutil.copytree(SCHEMAS, tmp_path / "schemas")
+    shutil.copytree(SCHEMAS, tmp_path / "schemas", ignore=shutil.ignore_patterns("*.so"))
     folder = tmp_path / "schemas"
     schema = json.loads((folder / "avro" / "CheckedIn.v1.avsc").read_text(encoding="utf-8"))
     optional = {"type": ["null", "string"], "default": None}

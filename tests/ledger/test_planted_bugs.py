@@ -25,6 +25,11 @@ from tests.histories import Arrival, log, words
 from tests.model import check
 from tests.strategies import KNOWN, histories
 
+pytestmark = pytest.mark.skipif(
+    not rules.__file__.endswith(".py"),
+    reason="bugs are planted in plain Python; `make test` runs this folder so, too",
+)
+
 SEED = 20250301
 TRIES = 4_000
 SEARCH = settings(
@@ -115,16 +120,13 @@ def _void_is_ignored(span: Span, known: Any) -> Span:
     return spans_settled(replace(span, voided=False), known)
 
 
-def _last_check_out(span: Span) -> Span:
-    fit = [out for out in span.outs if span.start is not None and out >= span.start]
-    return replace(span, end=max(fit, default=None))
+def _last_check_out(start: int | None, outs: Any) -> int | None:
+    return max((out for out in outs if start is not None and out >= start), default=None)
 
 
-def _any_check_out(span: Span) -> Span:
+def _any_check_out(start: int | None, outs: Any) -> int | None:
     """The first check-out ends the session, a later check-in or not."""
-    if span.start is None or not span.outs:
-        return replace(span, end=None)
-    return replace(span, start=min(span.start, span.outs[0]), end=span.outs[0])
+    return None if start is None or not outs else int(outs[0])
 
 
 def _balance_of_all_lines(own: Account, line: Line) -> None:
@@ -220,8 +222,8 @@ BUGS: dict[str, Plant] = {
     ),
     "a void is ignored": everywhere(spans.settled, _void_is_ignored),
     "a late fact is paired": everywhere(rules.is_late, lambda *_: False),
-    "the last check-out stands": everywhere(spans.paired, _last_check_out),
-    "a check-out pairs with a later check-in": everywhere(spans.paired, _any_check_out),
+    "the last check-out stands": everywhere(spans.end_of, _last_check_out),
+    "a check-out pairs with a later check-in": everywhere(spans.end_of, _any_check_out),
     "the check-in that arrives first stands": everywhere(rules._stands, _first_arrival_stands),
     "the latest check-in says where": everywhere(rules._check_in, _check_in_moves_place),
     "the balance includes what is held": everywhere(rating._add, _balance_of_all_lines),

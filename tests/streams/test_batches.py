@@ -106,8 +106,8 @@ def test_an_account_spills_its_pages_and_reads_them_back() -> None:
     ]
     records = log(*BASICS, *itertools.chain.from_iterable(visits))
     account = replay(records).accounts["v1"]
-    account.days.written.update(account.days)
-    account.buckets.written.update(account.buckets)
+    account.days.written.update(account.days.loaded)
+    account.buckets.written.update(account.buckets.loaded)
     written = dict(pack(account, {}))
     assert len(written) > 20
     spilled = {key.partition("/")[2]: value for key, value in written.items() if "/" in key}
@@ -119,16 +119,16 @@ def test_an_account_spills_its_pages_and_reads_them_back() -> None:
     assert (again.balance_minutes, again.sequence, again.totals) == (
         account.balance_minutes, account.sequence, account.totals
     )  # fmt: skip
-    for number, page in account.days.items():
-        assert again.days[number] == page
-    for number, bucket in account.buckets.items():
-        assert again.buckets[number] == bucket
+    for number, page in account.days.loaded.items():
+        assert again.days.get(number) == page
+    for number, bucket in account.buckets.loaded.items():
+        assert again.buckets.get(number) == bucket
 
 
 def test_a_page_never_written_is_empty() -> None:
     account = empty("v1", lambda page: None)
-    assert account.days[3] == {}
-    assert account.buckets[0] == b""
+    assert account.days.get(3) == {}
+    assert account.buckets.get(0) == b""
 
 
 def test_what_cannot_enter_is_quarantined_with_its_bytes_and_the_rest_counts() -> None:
@@ -156,6 +156,10 @@ def test_a_volunteer_in_a_strange_partition_is_quarantined() -> None:
         assert len(made.quarantined) == (partition != home)
 
 
+@pytest.mark.skipif(
+    not ledger.rules.__file__.endswith(".py"),
+    reason="a defect is planted in plain Python; `make test` runs this folder so, too",
+)
 def test_an_event_on_which_the_rules_raise_is_quarantined_and_the_rest_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
