@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import httpx
 import psutil
 
 from deploy.broker import Broker
@@ -210,6 +209,8 @@ def ensure_topics(bootstrap: str, wanted: Wanted) -> None:
 
 def health(settings: Settings, name: str) -> dict[str, Any] | None:
     """What a running service says of itself; None if it does not run or is not ready yet."""
+    import httpx  # a third of a second, and a worker needs none of it
+
     try:
         if name == TRAIL:
             owner = _trail_owner(settings)

@@ -53,6 +53,11 @@ def remember(account: Account, text: str, value: int) -> None:
     account.index_entries = index.store(account.buckets, account.index_entries, text, value)
 
 
+def may_be_full(account: Account) -> bool:
+    """Has the account so many ids that one of their pages could be full?"""
+    return index.may_be_full(account.index_entries)
+
+
 def has_room(account: Account, text: str) -> bool:
     """May the account remember one more text? False only where ids were made to clash."""
     return index.has_room(account.buckets, account.index_entries, text)

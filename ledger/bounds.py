@@ -3,7 +3,7 @@
 A state page must stay a small record, and an event must not get dear.
 """
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from ledger.account import Account
 from ledger.spans import Span, span_key
@@ -16,10 +16,10 @@ from schemas.events import (
     SessionVoided,
 )
 
-CHECK_OUTS_MAX = 64
-SPANS_A_DAY_MAX = 500
+CHECK_OUTS_MAX: Final = 64
+SPANS_A_DAY_MAX: Final = 500
 """Sessions and grants that may begin on one UTC day, so that a state page stays a small record."""
-WAITING_MAX = 256
+WAITING_MAX: Final = 256
 """Spans of one volunteer that may be open, orphaned or unknown to the catalogue at once."""
 
 

@@ -15,7 +15,7 @@ from schemas.events import (
 )
 from schemas.times import DAY, MINUTE
 
-CHINA_OFFSET_MINUTES = 480
+CHINA_OFFSET_MINUTES: Final = 480
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Policy:
         return f"{self.policy_id}@{self.version}"
 
 
-BUILT_IN = Policy()
+BUILT_IN: Final = Policy()
 
 
 @dataclass(slots=True, init=False, unsafe_hash=True)

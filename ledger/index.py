@@ -8,14 +8,15 @@ a conflict, never passed over.
 """
 
 from hashlib import blake2b
+from typing import Final
 
 from ledger.pages import Pages
 
-ENTRY_BYTES = 16
-FILL = 32
+ENTRY_BYTES: Final = 16
+FILL: Final = 32
 """Entries per page on average; at most a few pages hold much more."""
 
-PAGE_BYTES_MAX = 32 * 1024
+PAGE_BYTES_MAX: Final = 32 * 1024
 """A page of 2,048 entries does not come about by chance: somebody looks for ids that clash."""
 
 Buckets = Pages[bytes]
@@ -49,9 +50,14 @@ def lookup(buckets: Buckets, entries: int, text: str) -> int | None:
     return None if at < 0 else int.from_bytes(page[at + 8 : at + 16], "little", signed=True)
 
 
+def may_be_full(entries: int) -> bool:
+    """Are there enough entries to fill one page?"""
+    return entries * ENTRY_BYTES >= PAGE_BYTES_MAX
+
+
 def has_room(buckets: Buckets, entries: int, text: str) -> bool:
     """Is the page that a text belongs to not yet full of ids made to clash?"""
-    if entries * ENTRY_BYTES < PAGE_BYTES_MAX:
+    if not may_be_full(entries):
         return True
     digest = blake2b(text.encode(), digest_size=8).digest()
     page = buckets.get(_bucket(int.from_bytes(digest, "little"), bucket_count(entries)))

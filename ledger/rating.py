@@ -39,20 +39,18 @@ def _rated(account: Account, old: Span | None, new: Span) -> tuple[list[Change],
     One sweep in the order of rank: each takes what the ones before it have left.
     """
     new = _with_minutes(new, ()) if new.minutes else new
-    low, high = _reach([span for span in (old, new) if span is not None])
+    low, high = _reach([new] if old is None else [old, new])
     if low == high:
         return [(old, new)], 0
-    rated = [
-        span
-        for span in spans_on(account, days_between(low, high))
-        if span.state is not None and span.key != new.key
-    ]
-    touched = {span.key for span in rated if overlap(span, low, high)}
-    wide_low, wide_high = _reach([new, *(span for span in rated if span.key in touched)])
+    met = _others(account, new, low, high)
+    if not met:
+        return [(old, _with_minutes(new, share_of(new, ())[0]))], 0
+    touched = {span.key for span in met}
+    wide_low, wide_high = _reach([new, *met])
     changes: list[Change] = [(old, new)]
     lost_micros = 0
     covers: list[tuple[int, int]] = []
-    bearing = [span for span in rated if overlap(span, wide_low, wide_high)]
+    bearing = _others(account, new, wide_low, wide_high)
     for span in sorted([*bearing, new] if new.state is not None else bearing, key=rank):
         if span is new:
             minutes, lost_micros = share_of(new, covers)
@@ -64,6 +62,16 @@ def _rated(account: Account, old: Span | None, new: Span) -> tuple[list[Change],
         if span.start is not None and span.end is not None:
             covers = joined(covers, span.start, span.end)
     return changes, lost_micros
+
+
+def _others(account: Account, new: Span, low: int, high: int) -> list[Span]:
+    """The other spans that credit something and share time with [low, high)."""
+    key = new.key
+    return [
+        span
+        for span in spans_on(account, days_between(low, high))
+        if span.state is not None and overlap(span, low, high) and span.key != key
+    ]
 
 
 def _with_minutes(span: Span, minutes: tuple[tuple[int, int], ...]) -> Span:

@@ -6,9 +6,9 @@ span it names, gives everybody near their minutes anew, and posts the difference
 """
 
 from bisect import insort
-from typing import assert_never, cast
+from typing import Final, assert_never, cast
 
-from ledger.account import Account, has_room, lookup, put, remember, span_of
+from ledger.account import Account, has_room, lookup, may_be_full, put, remember, span_of
 from ledger.bounds import CHECK_OUTS_MAX, evaluation_key, keys_of, too_many
 from ledger.catalogue import Catalogue, Place, Policy
 from ledger.rating import credit, set_due
@@ -29,7 +29,9 @@ from schemas.times import DAY, MINUTE
 Result = tuple[Outcome, str | None, tuple[Line, ...]]
 """Outcome, reason code, lines."""
 
-_HELD = frozenset({"over_max_session", "over_max_open", "no_second_person", "unknown_activity"})
+_HELD: Final = frozenset(
+    {"over_max_session", "over_max_open", "no_second_person", "unknown_activity"}
+)
 
 
 def post(
@@ -53,7 +55,7 @@ def post(
 def _first_seen(account: Account, record: Record, digest: int, catalogue: Catalogue) -> Result:
     event = cast(Fact, record.event)
     # Before anything changes: an event applied by half could not be taken back.
-    if not all(has_room(account, key) for key in keys_of(event)):
+    if may_be_full(account) and not all(has_room(account, key) for key in keys_of(event)):
         return "refused", "clashing_ids", ()
     remember(account, "e/" + event.event_id, digest)
     return _apply(account, event, record.recorded_at, catalogue)

@@ -240,12 +240,11 @@ def share_of(
 
 
 def days_between(low: int, high: int) -> range:
-    """The UTC days whose spans can bear on minutes in [low, high).
+    """The UTC days whose spans can share time with [low, high).
 
-    A span lasts at most a day and lies on the page of its start, so what overlaps the interval
-    starts at most a day before it, and what overlaps that at most two.
+    A span lasts at most a day and lies on the page of its start.
     """
-    return range(low // DAY - 2, high // DAY + 2)
+    return range(low // DAY - 1, high // DAY + 1)
 
 
 def differences(old: Span | None, new: Span) -> Iterator[tuple[Span, int, int]]:
@@ -254,9 +253,14 @@ def differences(old: Span | None, new: Span) -> Iterator[tuple[Span, int, int]]:
     Where only minutes changed, one difference a day; where place, state or policy changed, all of
     the old is taken back and all of the new is given.
     """
+    if old is None or not old.minutes:
+        for day, minutes in new.minutes:
+            if minutes:
+                yield new, day, minutes
+        return
     was = _by_day(old)
     now = _by_day(new)
-    if old is None or _dimensions(old) == _dimensions(new):
+    if _dimensions(old) == _dimensions(new):
         for day in sorted(was.keys() | now.keys()):
             if change := now.get(day, 0) - was.get(day, 0):
                 yield new, day, change
@@ -268,8 +272,8 @@ def differences(old: Span | None, new: Span) -> Iterator[tuple[Span, int, int]]:
             yield new, day, now[day]
 
 
-def _by_day(span: Span | None) -> dict[int, int]:
-    return {} if span is None else {day: minutes for day, minutes in span.minutes if minutes}
+def _by_day(span: Span) -> dict[int, int]:
+    return {day: minutes for day, minutes in span.minutes if minutes}
 
 
 def _dimensions(span: Span) -> tuple[Place | None, State | None, str]:

@@ -12,7 +12,7 @@ import json
 import struct
 from collections.abc import Callable
 from importlib.resources import files
-from typing import Any, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from fastavro import parse_schema, schemaless_reader
 
@@ -23,12 +23,12 @@ from schemas.topics import VALUE_BYTES_MAX
 
 T = TypeVar("T")
 
-EVENT_TYPES: dict[str, type] = {
+EVENT_TYPES: Final[dict[str, type]] = {
     kind.__name__: kind for kind in (*get_args(Fact), ClockTicked, *get_args(CatalogueEvent))
 }
-OUTPUT_TYPES: dict[str, type] = {kind.__name__: kind for kind in get_args(Output)}
+OUTPUT_TYPES: Final[dict[str, type]] = {kind.__name__: kind for kind in get_args(Output)}
 
-_NESTED: dict[str, Callable[[dict[str, Any]], Any]] = {
+_NESTED: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "actor": lambda raw: Actor(**raw),
     "approver": lambda raw: Actor(**raw),
     "scores": lambda raw: Score(**raw),
@@ -75,8 +75,10 @@ def _plain(node: Any) -> Any:
     return [_plain(item) for item in node] if isinstance(node, list) else node
 
 
-_PARTS = (Actor, Score, UtcOffset, Line, Total, Due, InlinePage, Position)
-_KINDS = {kind.__name__: kind for kind in (*EVENT_TYPES.values(), *OUTPUT_TYPES.values(), *_PARTS)}
+_PARTS: Final = (Actor, Score, UtcOffset, Line, Total, Due, InlinePage, Position)
+_KINDS: Final = {
+    kind.__name__: kind for kind in (*EVENT_TYPES.values(), *OUTPUT_TYPES.values(), *_PARTS)
+}
 
 
 class _Seen:
@@ -112,10 +114,10 @@ def _load() -> dict[int, Schema]:
     return schemas
 
 
-BY_ID = _load()
+BY_ID: Final = _load()
 """Locked id -> schema."""
 
-LATEST = {schema.name: schema for schema in sorted(BY_ID.values(), key=lambda s: s.version)}
+LATEST: Final = {schema.name: schema for schema in sorted(BY_ID.values(), key=lambda s: s.version)}
 """Message type -> its newest schema, the one that is written."""
 
 

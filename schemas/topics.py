@@ -1,23 +1,23 @@
 """The topics: names, keys, clean-up, partitions. The other half of the contract."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-PARTITIONS = 8
+PARTITIONS: Final = 8
 """Partitions of every service.* and ledger.* topic unless a deployment says otherwise."""
 
-CHECKINS = "service.checkins"
-HOURS = "service.hours"
-EVALUATIONS = "service.evaluations"
-CATALOGUE = "registry.catalogue"
-POSTINGS = "ledger.postings"
-ACCOUNTS = "ledger.accounts"
-QUARANTINE = "ledger.quarantine"
+CHECKINS: Final = "service.checkins"
+HOURS: Final = "service.hours"
+EVALUATIONS: Final = "service.evaluations"
+CATALOGUE: Final = "registry.catalogue"
+POSTINGS: Final = "ledger.postings"
+ACCOUNTS: Final = "ledger.accounts"
+QUARANTINE: Final = "ledger.quarantine"
 
-FACTS = (CHECKINS, HOURS, EVALUATIONS)
+FACTS: Final = (CHECKINS, HOURS, EVALUATIONS)
 """The topics a worker folds, in the order in which it prefers them; co-partitioned."""
 
-VALUE_BYTES_MAX = 16 * 1024
+VALUE_BYTES_MAX: Final = 16 * 1024
 """Largest value of a fact or a catalogue event."""
 
 
@@ -34,7 +34,7 @@ class Topic:
     flow: str
 
 
-ALL = (
+ALL: Final = (
     Topic(CHECKINS, "volunteer_id", "delete", False, True,
           "CheckedIn, CheckedOut, ClockTicked", "field apps → worker, sink"),
     Topic(HOURS, "volunteer_id", "delete", False, True,
@@ -52,7 +52,7 @@ ALL = (
           "Quarantined", "worker → people"),
 )  # fmt: skip
 
-TOPIC_OF = {
+TOPIC_OF: Final = {
     "CheckedIn": CHECKINS,
     "CheckedOut": CHECKINS,
     "ClockTicked": CHECKINS,
@@ -68,7 +68,7 @@ TOPIC_OF = {
 }
 """Event type -> the topic it travels on."""
 
-KEY_OF = {
+KEY_OF: Final = {
     "OrgRegistered": "org_id",
     "ProjectPublished": "project_id",
     "SitePublished": "site_id",

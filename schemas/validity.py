@@ -3,33 +3,33 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
 
 from schemas.events import Actor, Event, Score, SessionVoided, UtcOffset
 from schemas.times import DAY
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_CODE = re.compile(r"[a-z0-9_]{1,64}")
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_CODE: Final = re.compile(r"[a-z0-9_]{1,64}")
 # No control characters, line separators, bidi marks and overrides, halves of surrogate pairs.
-_TEXT = re.compile(
+_TEXT: Final = re.compile(
     r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]{0,256}"
 )
-_BIRTH_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_BIRTH_MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
-EARLIEST = 10_957 * DAY
+EARLIEST: Final = 10_957 * DAY
 """2000-01-01 UTC; no service of ours is older."""
-LATEST = 84_006 * DAY
+LATEST: Final = 84_006 * DAY
 """2200-01-01 UTC."""
 
-_IDS = frozenset(
+_IDS: Final = frozenset(
     {"event_id", "volunteer_id", "session_id", "grant_id", "evaluation_id", "activity_id"}
     | {"project_id", "site_id", "shift_id", "recording_org_id", "host_org_id", "org_id"}
     | {"evaluator_org_id", "parent_org_id", "operator_org_id", "policy_id", "brand_id"}
     | {"device_id"}
 )
-_CODES = frozenset({"reason", "kind", "service_field"})
-_TIMES = frozenset({"occurred_at", "sent_at", "start_at", "end_at"})
-_TEXTS = frozenset({"name", "app", "region", "timezone", "comment_ref", "identity_hash"})
+_CODES: Final = frozenset({"reason", "kind", "service_field"})
+_TIMES: Final = frozenset({"occurred_at", "sent_at", "start_at", "end_at"})
+_TEXTS: Final = frozenset({"name", "app", "region", "timezone", "comment_ref", "identity_hash"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def faults(event: Event) -> list[Fault]:
 
 _Check = Callable[[list[Fault], str, Any], None]
 
-_CHECKS: dict[type, list[tuple[str, _Check]]] = {}
+_CHECKS: Final[dict[type, list[tuple[str, _Check]]]] = {}
 
 
 def _checks(kind: type) -> list[tuple[str, _Check]]:
@@ -155,8 +155,8 @@ def _birth_month_faults(found: list[Fault], field: str, value: str) -> None:
         found.append(Fault("value_form", field, value, "YYYY-MM"))
 
 
-_ACTORS = frozenset({"actor", "approver"})
-_OTHERS: dict[str, _Check] = {
+_ACTORS: Final = frozenset({"actor", "approver"})
+_OTHERS: Final[dict[str, _Check]] = {
     "evidence": _evidence_faults,
     "scores": _score_faults,
     "utc_offsets": _offset_faults,

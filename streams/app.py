@@ -130,7 +130,7 @@ def _agent(app: faust.App, ownership: Ownership, ground: Ground) -> None:
     async def ledger(stream: Any) -> None:
         async for event in stream.events():
             tp = event.message.tp
-            await ownership.take(tp.topic, tp.partition, event.value)
+            await ownership.submit(tp.topic, tp.partition, event.value)
 
     @app.on_partitions_revoked.connect  # type: ignore[arg-type]
     async def revoke(sender: Any, revoked: set[TP], **kwargs: Any) -> None:

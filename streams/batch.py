@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
 
 from aiokafka.partitioner import murmur2
 
@@ -15,7 +15,7 @@ from schemas.codec import Undecodable, decode_event, encode
 from schemas.posting import Posting, Quarantined
 from streams.store import Change, Store, Working
 
-KEPT_BYTES_MAX = 64 * 1024
+KEPT_BYTES_MAX: Final = 64 * 1024
 """How much of an unreadable value goes into quarantine."""
 
 

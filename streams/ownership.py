@@ -51,7 +51,10 @@ class Figures:
 
 
 class Ownership:
-    """Opens, feeds and closes partitions; a batch and a revocation never run at the same time."""
+    """Opens, feeds and closes partitions; a batch and a revocation never run at the same time.
+
+    Partitions work side by side: while one waits for its commit, another folds.
+    """
 
     def __init__(
         self,
@@ -69,8 +72,19 @@ class Ownership:
         self._partitions = partitions
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._deferred: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._revocations = 0
         self.open: dict[int, Partition] = {}
         self.figures = Figures()
+
+    async def submit(self, topic: str, partition: int, batch: Sequence[Fetched]) -> None:
+        """Let a partition work on a fetched batch as soon as it is done with the one before."""
+        revocations = self._revocations
+        if (running := self._running.get(partition)) is not None:
+            await asyncio.shield(running)
+        # What was fetched before a rebalance belongs to the past.
+        if self._revocations == revocations:
+            self._running[partition] = asyncio.create_task(self.take(topic, partition, batch))
 
     async def take(self, topic: str, partition: int, batch: Sequence[Fetched]) -> None:
         """Bring a fetched batch into the ledger, or arrange that it is fetched again."""
@@ -78,10 +92,13 @@ class Ownership:
         async with self._locks[partition]:
             try:
                 again = await self._apply(topic, partition, batch)
-            except (KafkaError, OSError) as error:
+            except Exception as error:
                 # Fenced, aborted or unreachable: whether the transaction was committed is known
-                # only to the log, so what is in memory is worth nothing now.
-                log.warning("partition %s: %r; reading it again", partition, error)
+                # only to the log, so what is in memory is worth nothing now. Anything else is a
+                # bug: this partition says so again and again, the others go on.
+                expected = isinstance(error, KafkaError | OSError)
+                log.warning("partition %s: %r; reading it again", partition, error,
+                            exc_info=not expected)  # fmt: skip
                 self.figures.failures += 1
                 await self._drop(partition)
                 again = batch[0].offset
@@ -145,7 +162,10 @@ class Ownership:
         self._deferred[topic, partition] = asyncio.create_task(later())
 
     async def revoke(self, partitions: set[int]) -> None:
-        """Give partitions up in a rebalance, after the batch in flight."""
+        """Give partitions up in a rebalance, after the batches in flight."""
+        self._revocations += 1
+        running = [self._running.pop(p) for p in sorted(partitions) if p in self._running]
+        await asyncio.gather(*running)
         for partition in sorted(partitions):
             async with self._locks[partition]:
                 await self._drop(partition)

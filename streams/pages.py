@@ -6,7 +6,7 @@ or three pages it touches, however long the history.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, cast, get_args
+from typing import Any, Final, cast, get_args
 
 from librt.strings import BytesWriter
 
@@ -32,8 +32,8 @@ from schemas.binary import (
 from schemas.codec import decode_output, encode
 from schemas.posting import Due, InlinePage, Kind, State, StatePage, Total
 
-INLINE_BYTES = 1024
-FORM = b"\2"
+INLINE_BYTES: Final = 1024
+FORM: Final = b"\2"
 """Version of the form of a day page, its first byte."""
 
 Load = Callable[[str], bytes | None]
@@ -99,15 +99,15 @@ class _Flags(Type):
         write_varint(out, int(signed) | int(voided) << 1 | int(closed) << 2)
 
 
-_TEXT = Text()
-_MAYBE_TEXT = Optional(_TEXT, null_first=True)
-_PLACE = Record(
+_TEXT: Final = Text()
+_MAYBE_TEXT: Final = Optional(_TEXT, null_first=True)
+_PLACE: Final = Record(
     ["activity_id", "project_id", "site_id", "recording_org_id", "host_org_id"],
     [_TEXT, _TEXT, _MAYBE_TEXT, _TEXT, _TEXT],
     Place,
 )
-_PAIRS = Sequence(_Pair())
-_SPANS = Sequence(
+_PAIRS: Final = Sequence(_Pair())
+_SPANS: Final = Sequence(
     Record(
         [
             "kind",

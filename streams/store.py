@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from ledger.account import Account
 from ledger.clock import due_at
@@ -9,13 +10,13 @@ from schemas.codec import decode_output, encode
 from schemas.posting import PartitionState, Position, StatePage
 from streams import pages
 
-DUE_HEADER = "due"
+DUE_HEADER: Final = "due"
 """Header of an account record: when a tick must look at it, so that restoring need not decode."""
 
-LIVE_ACCOUNTS_MAX = 2_048
+LIVE_ACCOUNTS_MAX: Final = 2_048
 """Accounts of a partition that stay unpacked between batches; those used last."""
 
-LIVE_PAGES_MAX = 64
+LIVE_PAGES_MAX: Final = 64
 """Pages of an account up to which it may stay unpacked."""
 
 Live = tuple[Account, dict[str, bytes]]
@@ -26,7 +27,7 @@ Change = tuple[str, bytes, int | None]
 
 
 def state_key(partition: int) -> str:
-    """The key of a partition's own state; no volunteer id can look like it."""
+    """The key of a partition's own state: no volunteer id begins with @."""
     return f"@{partition}"
 
 
@@ -38,16 +39,17 @@ class Store:
     """
 
     partition: int
-    records: dict[str, bytes] = field(default_factory=dict)
-    due: dict[str, int] = field(default_factory=dict)
+    # Not in its repr: asyncio shows the results of tasks, and this is a million records.
+    records: dict[str, bytes] = field(default_factory=dict, repr=False)
+    due: dict[str, int] = field(default_factory=dict, repr=False)
     next_index: int = 0
     catalogue_offset: int = 0
     positions: dict[str, int] = field(default_factory=dict)
-    live: dict[str, Live] = field(default_factory=dict)
+    live: dict[str, Live] = field(default_factory=dict, repr=False)
 
     def put(self, key: str, value: bytes, due: int | None) -> None:
         """Take over one record, from the topic or from a committed batch."""
-        if key == state_key(self.partition):
+        if key[0] == "@":
             state = decode_output(value)
             assert isinstance(state, PartitionState)
             self.next_index = state.next_index

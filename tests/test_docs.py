@@ -1,12 +1,13 @@
 """The documentation says what is there: settings, commands, the two commands of the README."""
 
+import importlib
 import re
 from pathlib import Path
 
 import pytest
 import typer.main
 
-from deploy.cli import build
+from deploy.cli import COMMANDS, build
 from deploy.settings import Settings
 from schemas.reasons import REASONS
 
@@ -76,3 +77,12 @@ def test_every_reason_code_of_the_rules_exists() -> None:
     codes = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", page))
     named = {code for code in codes if code in REASONS}
     assert {"duplicate_event", "overlap_counted_once", "too_late", "unknown_activity"} <= named
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+def test_a_module_adds_the_commands_under_which_it_is_found(module: str) -> None:
+    app = typer.Typer()
+    importlib.import_module(f"deploy.commands.{module}").register(app)
+    groups = [group.name for group in app.registered_groups]
+    names = [c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands]
+    assert sorted(COMMANDS[module]) == sorted([*names, *map(str, groups)])

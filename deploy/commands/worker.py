@@ -5,6 +5,7 @@ is used.
 """
 
 import asyncio
+import gc
 import logging
 import sys
 import time
@@ -128,6 +129,8 @@ def register(app: typer.Typer) -> None:
             announce=lambda port: noted.append(note_process(settings, name, port=port)),
         )
         (settings.place / "worker").mkdir(parents=True, exist_ok=True)
+        # What was imported stays; a fold makes many objects and hardly a cycle.
+        gc.freeze()
         try:
             faust.Worker(
                 parts.app,

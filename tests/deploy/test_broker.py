@@ -234,15 +234,19 @@ START = """
 import sys
 from pathlib import Path
 from deploy.broker import Broker
-broker = Broker(Path(sys.argv[1]), tied_to_parent=sys.argv[2] == "tied").start()
+broker = Broker(
+    Path(sys.argv[1]), tied_to_parent=sys.argv[2] == "tied", jvm_options=sys.argv[3:]
+).start()
 print(broker.pid, flush=True)
 sys.stdin.read()
 """
 
 
-def start_elsewhere(data_dir: Path, tied: str) -> subprocess.Popen[bytes]:
+def start_elsewhere(
+    data_dir: Path, tied: str, jvm_option: str = "-XX:TieredStopAtLevel=1"
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-c", START, str(data_dir), tied],
+        [sys.executable, "-c", START, str(data_dir), tied, jvm_option],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -269,7 +273,8 @@ def test_tied_to_its_parent_it_ends_with_it_and_untied_it_stays(data_dir: Path) 
 
 @pytest.mark.kafka
 def test_ctrl_c_while_it_starts_leaves_nothing(data_dir: Path) -> None:
-    parent = start_elsewhere(data_dir, "free")
+    # Interpreted, a broker takes far longer to start than the signal to arrive.
+    parent = start_elsewhere(data_dir, "free", "-Xint")
     wait_for((data_dir / "broker.json").exists, parent)
     process = psutil.Process(parent.pid)
     brokers = process.children()
