@@ -5,12 +5,13 @@ Everything is made in `build` and nothing at import, so that a process has one p
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import faust
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.types import TP
 
 from schemas.codec import encode
@@ -64,9 +65,9 @@ def build(
         return await open_partition(partition, bootstrap=bootstrap, app_id=app_id, restoring=told)
 
     async def seek(topic: str, partition: int, offset: int) -> None:
-        tp = TP(topic, partition)
-        if tp in app.consumer.assignment():
-            await app.consumer.seek(tp, offset)
+        # A partition that was given up meanwhile is somebody else's to read.
+        with suppress(IllegalStateError):
+            await app.consumer.seek(TP(topic, partition), offset)
 
     ownership = Ownership(
         open_one, follower.current, seek, looker=Looker(bootstrap), partitions=ground.partitions

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiokafka
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
@@ -86,6 +87,14 @@ class BatchConsumer(driver.Consumer):
                 break
             if batch and (active is None or tp in active or tp in self._buffered_partitions):
                 yield TP(*tp), _message(TP(*tp), batch, generation)
+
+    async def perform_seek(self) -> None:
+        """Read every partition again from what is committed."""
+        try:
+            await super().perform_seek()
+        except (IllegalStateError, AssertionError) as gone:
+            # The partitions changed hands meanwhile; once they are assigned, all are sought again.
+            self.log.warning("seeking interrupted by a rebalance: %s", gone)
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit nothing: offsets are committed inside the worker's transactions."""
