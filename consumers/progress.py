@@ -33,6 +33,7 @@ class Progress:
         self._seen_at = float("-inf")
         self._faults: list[Fault] = []
         self._fault_count = 0
+        self._hindrance: Fault | None = None
 
     def wrote(self, positions: Mapping[Place, int]) -> None:
         """All records before these offsets are in the trail."""
@@ -52,6 +53,11 @@ class Progress:
             if len(self._faults) < _FAULTS_KEPT:
                 self._faults.append(fault)
 
+    def hinder(self, what: Fault | None) -> None:
+        """Red while the trail cannot be written and the sink tries again; None: it can."""
+        with self._guard:
+            self._hindrance = what
+
     def behind(self) -> dict[Place, int]:
         """Offsets still to come for each place that the sink has not finished."""
         with self._guard:
@@ -62,16 +68,19 @@ class Progress:
             }
 
     def faults(self) -> tuple[int, list[Fault]]:
-        """How many faults there were, and the first hundred of them."""
+        """How many faults there are, and a hundred of them, what hinders the sink now first."""
         with self._guard:
-            return self._fault_count, list(self._faults)
+            now = [] if self._hindrance is None else [self._hindrance]
+            return self._fault_count + len(now), now + self._faults
 
     @property
     def state(self) -> State:
-        """Red once there was a fault; never green while the log's end is not known."""
+        """Red once there was a fault or while the trail cannot be written; never green while the
+        log's end is not known.
+        """
         with self._guard:
             stale = time.monotonic() - self._seen_at > _STALE_SECONDS
-            red = self._fault_count > 0
+            red = self._fault_count > 0 or self._hindrance is not None
         if red:
             return "red"
         if stale:

@@ -41,6 +41,12 @@ _LINGER_SECONDS = 0.02
 _ENDS_EVERY_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
 
+_WAITED_OUT = {
+    "trail_unreachable": "ClickHouse 没有应答 / ClickHouse does not answer",
+    "trail_full": "磁盘已满,请腾出 256 MiB / the disk is full, free 256 MiB on it",
+}
+"""What hinders a sink without ending it, and what is to be done."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -60,6 +66,7 @@ class Sink:
         self._places: Sequence[Place] = ()
         self._looked_at = float("-inf")
         self._batch: Batch | None = None
+        self._hindrance: str | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Copy until `stop` is set, then write what is waiting and return.
@@ -147,14 +154,25 @@ class Sink:
                 self._trail.insert(table, block, batch.token(table))
                 break
             except TrailError as error:
-                # A server that is away. The same rows under the same token count once, also if
-                # only its answer was lost.
-                if error.code != "trail_unreachable" or stop.wait(_RETRY_SECONDS):
+                # The same rows under the same token count once, also if only the answer was lost.
+                self._hindered(error)
+                if error.code not in _WAITED_OUT or stop.wait(_RETRY_SECONDS):
                     raise
-                _logger.warning("%s", error)
+        self._hindered(None)
         metrics.ROWS.labels(table).inc(block.num_rows)
         for place, (_, last) in batch.spans[table].items():
             self._heads[table, place] = last + 1
+
+    def _hindered(self, error: TrailError | None) -> None:
+        """Say once what hinders the sink, and once that it no longer does."""
+        code = None if error is None else error.code
+        if code != self._hindrance:
+            if error is None:
+                _logger.warning("%s: no longer, going on", self._hindrance)
+            else:
+                _logger.warning("%s: %s; trying again", code, _WAITED_OUT.get(error.code, error))
+            self._hindrance = code
+            self._progress.hinder(Fault(error.code, "trail", error.detail) if error else None)
 
     def _show_written(self) -> None:
         """Only while nothing waits: then all that has been read has been written."""

@@ -24,6 +24,8 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
+from consumers import room
+
 DATABASE = "shilu"
 """Where the tables are, unless a server's DSN names another database."""
 
@@ -33,6 +35,7 @@ _INSERT_SETTINGS: Mapping[str, object] = {
     "min_insert_block_size_rows": 10_000_000,
     "min_insert_block_size_bytes": 1 << 30,
     "async_insert": 0,
+    **room.INSERT_SETTINGS,
 }
 _STREAM_SETTINGS: Mapping[str, object] = {
     # Bytes stay bytes: Arrow strings would have to be UTF-8.
@@ -94,7 +97,8 @@ def migrations(form: Form) -> Iterator[tuple[int, str, str, tuple[str, ...]]]:
 class Trail:
     """An open trail. Each thread that uses it has its own client; `close` closes them all.
 
-    Every method raises TrailError: `trail_unreachable` where a server is away, `trail_unusable`.
+    Every method raises TrailError: `trail_unreachable` where a server is away, `trail_full`,
+    `trail_unusable`.
     """
 
     def __init__(self, folder: Path, dsn: str = "") -> None:
@@ -105,6 +109,7 @@ class Trail:
         self._clients: list[Client] = []
         self._idle: list[Client] = []
         self._guard = threading.Lock()
+        self._room = None if dsn else room.Watch(folder)
 
     def __enter__(self) -> Self:
         return self
@@ -156,10 +161,39 @@ class Trail:
             self._idle.append(client)
 
     def insert(self, table: str, rows: pa.Table, token: str) -> None:
-        """Append all rows in one atomic block; a repeat under the same token adds nothing."""
+        """Append all rows in one atomic block; a repeat under the same token adds nothing.
+
+        Raises TrailError `trail_full` with nothing written, `trail_damaged` when the disk was full
+        meanwhile and rows were lost on it.
+        """
         settings = {**_INSERT_SETTINGS, "insert_deduplication_token": token}
-        with _told():
-            self._client().insert_arrow(table, rows.combine_chunks(), settings=settings)
+        try:
+            with _told():
+                self._client().insert_arrow(table, rows.combine_chunks(), settings=settings)
+        except TrailError as error:
+            if error.code == "trail_full" and self._room is not None:
+                self._room.refused()
+            raise
+        if self._room is not None:
+            self._require(not self._room.unreadable(self.query, self._check, self._database))
+
+    def require_whole(self) -> None:
+        """Raises TrailError `trail_damaged` if the engine has had to put rows aside."""
+        self._require(not room.damaged(self.query, self._database))
+
+    def _require(self, whole: bool) -> None:
+        if not whole:
+            raise TrailError("trail_damaged", self._database if self._dsn else str(self._folder))
+
+    def _check(self, table: str, part: str) -> bool | None:
+        try:
+            with _told():
+                said = self._client().command(f"CHECK TABLE `{table}` PART '{part}'")
+        except TrailError as error:
+            if "NO_SUCH_DATA_PART" in error.detail:
+                return None
+            raise
+        return str(said[1]) == "1"  # type: ignore[index]
 
     def migrate(self, form: Form = SINGLE) -> None:
         """Apply the numbered DDL files that are missing.
@@ -215,7 +249,8 @@ def open_trail(folder: Path, dsn: str = "", *, create: bool = False) -> Trail:
     """Open the trail in `folder`, or at `dsn` if given, with all migrations applied.
 
     Raises TrailError: `trail_missing` where there is none yet and `create` is not set,
-    `trail_locked` (TrailLocked), `trail_unreachable`, `trail_unusable`, `schema_changed`.
+    `trail_locked` (TrailLocked), `schema_changed`, `trail_damaged` where rows are missing (better
+    no answer than one without them), and what every method raises.
     """
     if not dsn and not create and not (folder / "metadata").exists():
         raise TrailError("trail_missing", str(folder))
@@ -224,6 +259,7 @@ def open_trail(folder: Path, dsn: str = "", *, create: bool = False) -> Trail:
     trail = Trail(folder, dsn)
     try:
         trail.migrate()
+        trail.require_whole()
     except BaseException:
         trail.close()
         raise
@@ -249,12 +285,18 @@ def _require_free(folder: Path) -> None:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Turns the client's errors into TrailError `trail_unreachable` or `trail_unusable`."""
+    """Turns the client's errors into TrailError, see Trail."""
     try:
         yield
     except OperationalError as error:
         raise TrailError("trail_unreachable", _first_line(error)) from error
-    except ClickHouseError as error:
+    except (ClickHouseError, OSError) as error:
+        if room.is_full(error):
+            # An OSError names the file: it may be the folder of temporary files that is full.
+            found = str(error) if isinstance(error, OSError) else "NOT_ENOUGH_SPACE"
+            raise TrailError("trail_full", found) from error
+        if isinstance(error, OSError):
+            raise
         raise TrailError("trail_unusable", _first_line(error)) from error
 
 

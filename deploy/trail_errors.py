@@ -57,8 +57,20 @@ _TEXTS = {
     ),
     "trail_unusable": (
         "trail_unusable",
-        "审计库无法使用({0}):请检查磁盘空间和文件权限。",
-        "The audit trail cannot be used ({0}): check disk space and file permissions.",
+        "审计库无法使用({0}):请检查文件权限。",
+        "The audit trail cannot be used ({0}): check file permissions.",
+    ),
+    "trail_full": (
+        "trail_full",
+        "磁盘空间不足({0}):请在审计库所在的磁盘上腾出至少 256 MiB,然后重试。",
+        "The disk is full ({0}): free at least 256 MiB on the audit trail's disk and try again.",
+    ),
+    "trail_damaged": (
+        "trail_damaged",
+        "审计库 {0} 的部分数据无法读取(磁盘曾写满或突然断电):请把它移走,再运行 shilu sink,"
+        "它会从 Kafka 重建。",
+        "Rows of the audit trail {0} cannot be read (its disk was full, or lost power): move it "
+        "away and start `shilu sink`, which builds it anew from Kafka.",
     ),
     "schema_changed": (
         "schema_changed",

@@ -72,7 +72,8 @@ class Client:
         """Store the event for sending; on disk when this returns.
 
         The same event again is stored once while it is held, and counted once by the ledger ever
-        after. Raises MalformedEvent, or EventIdTaken for another content under a held id.
+        after. Raises MalformedEvent, EventIdTaken for another content under a held id, or
+        OutboxFull; then the event is not stored, and the same one can be sent again later.
         """
         if isinstance(event, ClockTicked):
             allowed = "facts and catalogue events; shilu emit writes ticks to every partition"
@@ -143,8 +144,8 @@ class Client:
     def flush(self, timeout: float = 30.0) -> None:
         """Wait until nothing is pending, at most `timeout` seconds.
 
-        Raises TopicMissing as soon as it is known, BrokerUnreachable or NotAcknowledged when the
-        time is over; what is pending stays stored either way.
+        Raises TopicMissing as soon as it is known, BrokerUnreachable, OutboxFull or NotAcknowledged
+        when the time is over; what is pending stays stored either way.
         """
         with self._state:
             # What a round now under way says of a topic may be out of date already.

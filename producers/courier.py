@@ -12,7 +12,13 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from producers.connection import TopicState, open_producer, shut, topic_states
-from producers.errors import BrokerUnreachable, NotAcknowledged, ProducerError, TopicMissing
+from producers.errors import (
+    BrokerUnreachable,
+    NotAcknowledged,
+    OutboxFull,
+    ProducerError,
+    TopicMissing,
+)
 from producers.outbox import Held, Outbox
 from producers.record import partition_of
 
@@ -38,6 +44,9 @@ class Courier:
         try:
             heads, missing = self._sendable()
             failure = self._carry(heads, stopping)
+        except OutboxFull as error:
+            # What was acknowledged is sent again later; the ledger counts it once.
+            return error
         except (BrokerUnreachable, KafkaError) as error:
             self.close()
             return BrokerUnreachable(self._bootstrap) if isinstance(error, KafkaError) else error

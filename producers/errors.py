@@ -61,6 +61,14 @@ class OutboxInUse(ProducerError):
         self.path = path
 
 
+class OutboxFull(ProducerError):
+    """The disk under the outbox at `path` is full; what it holds is kept, nothing was added."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"the disk under the outbox {path} is full; free space, then send again")
+        self.path = path
+
+
 class UnknownZone(ProducerError):
     """No time zone of this name; `near` is the most similar name, if there is one."""
 

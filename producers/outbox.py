@@ -7,11 +7,12 @@ point sends the same bytes again, never different ones and never none.
 import json
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from producers.errors import EventIdTaken, OutboxInUse
+from producers.errors import EventIdTaken, OutboxFull, OutboxInUse
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS held (
@@ -60,7 +61,7 @@ class Outbox:
     def put(self, held: Held) -> bool:
         """Keep an event; on disk when this returns. False if it is here already.
 
-        Raises EventIdTaken if another event is here under its id.
+        Raises EventIdTaken if another event is here under its id, OutboxFull.
         """
         headers = json.dumps([[name, value.decode()] for name, value in held.headers])
         row = (held.event_id, held.topic, held.key, held.value, headers)
@@ -72,7 +73,7 @@ class Outbox:
                 if known != (held.topic, held.key, held.value):
                     raise EventIdTaken(held.event_id)
                 return False
-            with self._db:
+            with self._writing():
                 self._db.execute(
                     "INSERT INTO held (event_id, topic, key, value, headers) VALUES (?,?,?,?,?)",
                     row,
@@ -100,14 +101,28 @@ class Outbox:
         ]
 
     def remove(self, event_ids: Iterable[str]) -> None:
-        """Forget events that the broker has acknowledged; on disk when this returns."""
+        """Forget events that the broker has acknowledged; on disk when this returns.
+
+        Raises OutboxFull, and then they are all still here: forgetting takes room, too.
+        """
         with self._lock:
             before = self._db.total_changes
-            with self._db:
+            with self._writing():
                 self._db.executemany(
                     "DELETE FROM held WHERE event_id = ?", [(one,) for one in event_ids]
                 )
             self._count -= self._db.total_changes - before
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A transaction: all of it, or OutboxFull and nothing."""
+        try:
+            with self._db:
+                yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise OutboxFull(str(self._path)) from error
+            raise
 
     def __len__(self) -> int:
         return int(self._count)

@@ -2,6 +2,8 @@
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -12,6 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from producers.errors import EventIdTaken, OutboxInUse
 from producers.outbox import Held, Outbox
+from tests.small_disk import small_disk
+
+ROOT = Path(__file__).parents[2]
 
 
 def held(name: str, key: str = "v-1", value: bytes = b"x", topic: str = "t") -> Held:
@@ -126,3 +131,52 @@ def test_a_file_that_is_no_outbox_is_not_taken_for_one(tmp_path: Path) -> None:
     (tmp_path / "outbox.db").write_bytes(b"minutes of a meeting" * 100)
     with pytest.raises(sqlite3.DatabaseError):
         Outbox(tmp_path / "outbox.db")
+
+
+_PUT_UNTIL_FULL = """
+import sys
+from pathlib import Path
+from producers.errors import OutboxFull
+from producers.outbox import Held, Outbox
+outbox = Outbox(Path(sys.argv[1]))
+def put():
+    number = len(outbox)
+    outbox.put(Held(f"e-{number:06d}", "t", b"v-%d" % number, bytes(1000), ()))
+try:
+    while True:
+        put()
+except OutboxFull as error:
+    print(len(outbox), error, flush=True)
+try:
+    outbox.remove([held.event_id for held in outbox.heads(len(outbox))])
+except OutboxFull:
+    pass
+print(len(outbox), flush=True)
+sys.stdin.readline()
+put()
+outbox.close()
+again = Outbox(Path(sys.argv[1]))
+print(*[held.event_id for held in again.heads(10**6)])
+"""
+
+
+def test_a_full_disk_refuses_an_event_by_name_and_loses_none_that_is_stored(
+    tmp_path: Path,
+) -> None:
+    with small_disk(tmp_path / "disk", 8) as disk:
+        disk.fill(free_bytes=1 << 20)
+        with subprocess.Popen(
+            [*disk.inside, sys.executable, "-c", _PUT_UNTIL_FULL, str(disk.mount / "outbox.db")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        ) as writer:  # fmt: skip
+            assert writer.stdin is not None
+            assert writer.stdout is not None
+            stored, _, said = writer.stdout.readline().partition(" ")
+            assert int(stored) > 10
+            assert "is full; free space, then send again" in said
+            # Forgetting takes room, too: all of them or none.
+            assert writer.stdout.readline() in (f"{stored}\n", "0\n")
+            disk.empty()
+            rest, _ = writer.communicate("\n", timeout=30)
+    held_now = rest.split()
+    assert held_now in ([f"e-{n:06d}" for n in range(int(stored) + 1)], ["e-000000"])

@@ -18,7 +18,7 @@ from schemas.times import day, instant, rfc3339
 from schemas.topics import CHECKINS
 from tests.trail.book import Book, line, random_book
 from tests.trail.fill import Sender, fill
-from tests.trail.running import health, shilu, sink_process, until
+from tests.trail.running import health, shilu, shilu_here, sink_process, until
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,9 @@ NO_KAFKA = "127.0.0.1:1"
 
 
 def run(home: Path, *arguments: str, bootstrap: str = NO_KAFKA, **changes: str) -> str:
-    done = shilu(home, bootstrap, *arguments, **changes)
+    """What a command says: as a process of its own beside a sink, otherwise within this one."""
+    how = shilu_here if bootstrap == NO_KAFKA else shilu
+    done = how(home, bootstrap, *arguments, **changes)
     assert done.returncode == 0, done.stderr
     return str(done.stdout)
 
@@ -68,6 +70,12 @@ def test_every_reading_command_speaks_both_languages(home: Path) -> None:
     ):
         assert zh in run(home, *arguments, SHILU_LANG="zh")
         assert en in run(home, *arguments, SHILU_LANG="en")
+
+
+def test_a_command_is_a_process_of_its_own_like_any_other(home: Path) -> None:
+    asked = ("total", "v-1")
+    done = shilu(home, NO_KAFKA, *asked)
+    assert (done.returncode, done.stdout) == (0, run(home, *asked))
 
 
 def test_json_answers_are_one_json_value(home: Path) -> None:
@@ -104,7 +112,7 @@ def test_an_empty_answer_explains_itself(home: Path) -> None:
     ],
 )
 def test_a_mistake_is_one_sentence(home: Path, arguments: tuple[str, ...], code: str) -> None:
-    done = shilu(home, NO_KAFKA, *arguments, SHILU_LANG="zh")
+    done = shilu_here(home, NO_KAFKA, *arguments, SHILU_LANG="zh")
     assert done.returncode == 1
     assert code in done.stderr
     assert "Traceback" not in done.stderr
@@ -112,7 +120,7 @@ def test_a_mistake_is_one_sentence(home: Path, arguments: tuple[str, ...], code:
 
 def test_no_trail_yet_says_what_to_start(tmp_path: Path) -> None:
     for arguments in (("total", "v-1"), ("exceptions",), ("explain", "v-1")):
-        done = shilu(tmp_path, NO_KAFKA, *arguments)
+        done = shilu_here(tmp_path, NO_KAFKA, *arguments)
         assert done.returncode == 1
         assert "shilu up" in done.stderr
     assert not At(tmp_path).folder.exists()
@@ -120,7 +128,7 @@ def test_no_trail_yet_says_what_to_start(tmp_path: Path) -> None:
 
 def test_a_server_that_is_away_is_named_without_its_password(home: Path) -> None:
     dsn = "clickhouse://reader:secret@127.0.0.1:1/shilu"
-    done = shilu(home, NO_KAFKA, "total", "v-1", SHILU_CLICKHOUSE=dsn)
+    done = shilu_here(home, NO_KAFKA, "total", "v-1", SHILU_CLICKHOUSE=dsn)
     assert done.returncode == 1
     assert "ClickHouse does not answer" in done.stderr
     assert "secret" not in done.stderr
