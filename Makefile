@@ -49,14 +49,14 @@ $(VENV)/bin/uv:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
 
 $(VENV)/.run: requirements.lock pyproject.toml setup.py $(CORE) | $(VENV)/bin/uv
-	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	@rm -f *__mypyc*.so schemas/*.so ledger/*.so streams/*.so
 	@echo "编译核心(约一分钟) / compiling the core (about a minute; SHILU_COMPILE=0 does without)"
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps -e .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
-	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
 clean:

@@ -4,7 +4,6 @@ A record whose bytes do not decode becomes an `event` row of type '' with its by
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
@@ -32,8 +31,7 @@ class Place(NamedTuple):
         return f"{self.topic}/{self.partition}"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record of the log; `timestamp` in milliseconds since 1970 UTC."""
 
     topic: str

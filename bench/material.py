@@ -1,0 +1,90 @@
+"""What the benches work on: a simulated history, folded by the worker's own code, in process.
+
+Records are as a reader of the log would get them, with offsets of their own; nothing is sent.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from consumers.rows import Record
+from ledger.catalogue import Catalogue
+from producers.simulate import Plan, Sending, simulate
+from schemas.times import day
+from schemas.topics import CATALOGUE, FACTS, PARTITIONS, POSTINGS
+from streams.batch import fold_chunk, partition_of
+from streams.catalogue import learn
+from streams.store import Change, Store
+
+CHUNK = 2_000
+"""Records folded at once, about what a worker that is busy fetches."""
+
+
+@dataclass(slots=True)
+class Folded:
+    """A history as records of the log: inputs, postings, and the changes of account records."""
+
+    inputs: list[Record] = field(default_factory=list)
+    postings: list[Record] = field(default_factory=list)
+    stores: dict[int, Store] = field(default_factory=dict)
+    fold_cpu_seconds: float = 0.0
+    """What folding and encoding took, without simulating."""
+
+
+def history(events: int, volunteers: int, seed: int = 1, days: int = 60) -> Iterator[Sending]:
+    """The simulated records of a province, in the order in which they reach the log."""
+    return simulate(Plan(events, volunteers, days, seed, day("2025-03-01")))
+
+
+def folded(sendings: Iterator[Sending], *, keep: bool = True) -> Folded:
+    """Fold a history as eight partitions' workers would; without `keep` only the stores stay."""
+    found = Folded(stores={number: Store(number) for number in range(PARTITIONS)})
+    catalogue, offsets = Catalogue(), defaultdict[tuple[str, int], int](int)
+    while batch := list(islice(sendings, CHUNK * PARTITIONS)):
+        waiting = defaultdict[tuple[str, int], list[Record]](list)
+        for sending in batch:
+            record = _record(sending, offsets)
+            if keep:
+                found.inputs.append(record)
+            if record.topic == CATALOGUE:
+                learn(catalogue, record)
+            elif record.topic in FACTS:
+                waiting[record.topic, record.partition].append(record)
+        began = time.process_time()
+        for (topic, partition), chunk in sorted(waiting.items()):
+            done = fold_chunk(found.stores[partition], topic, chunk, catalogue, PARTITIONS)
+            _commit(found, partition, done.changes)
+            if keep:
+                found.postings += _postings(partition, done.postings, offsets)
+        found.fold_cpu_seconds += time.process_time() - began
+    return found
+
+
+def _record(sending: Sending, offsets: dict[tuple[str, int], int]) -> Record:
+    partition = sending.partition
+    if partition is None:
+        single = sending.topic == CATALOGUE
+        partition = 0 if single else partition_of(sending.key.decode(), PARTITIONS)
+    place = sending.topic, partition
+    offsets[place] += 1
+    return Record(
+        *place, offsets[place] - 1, sending.recorded_at // 1000, sending.key, sending.value
+    )
+
+
+def _commit(found: Folded, partition: int, changes: list[Change]) -> None:
+    for change in changes:
+        found.stores[partition].put(*change)
+
+
+def _postings(
+    partition: int, postings: list[tuple[bytes, bytes, int]], offsets: dict[tuple[str, int], int]
+) -> Iterator[Record]:
+    place = POSTINGS, partition
+    for key, value, timestamp in postings:
+        offsets[place] += 1
+        yield Record(*place, offsets[place] - 1, timestamp, key, value)
+    # The transaction's marker takes one, too.
+    offsets[place] += 1
