@@ -1,0 +1,193 @@
+"""How long a worker takes to have a million accounts back, and the memory it needs for them.
+
+The accounts of a folded history are written again under the ids of other volunteers, page by page
+as the worker wrote them, until there are enough; then a worker is started. Every partition has one
+tick waiting, which its worker can post only once it has restored the partition. `make
+bench-recovery`.
+"""
+
+import argparse
+import random
+import statistics
+import string
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Producer
+from kafka import KafkaConsumer, TopicPartition
+from rich.console import Console
+
+from bench.material import folded, history
+from bench.processes import shilu
+from bench.report import machine, table, write
+from deploy.broker import Broker
+from deploy.topics_admin import Wanted, create
+from producers.ids import event_id_at
+from schemas.codec import encode
+from schemas.events import ClockTicked
+from schemas.times import day
+from schemas.topics import ACCOUNTS, ALL, CHECKINS, PARTITIONS, POSTINGS
+from streams.batch import partition_of
+from streams.store import DUE_HEADER, Change, Store
+
+TARGET_SECONDS, TARGET_MB = 10, 600
+EVENTS_PER_ACCOUNT = 10
+BASE_ACCOUNTS = 4_000
+_TRANSACTION_RECORDS = 20_000
+console = Console(stderr=True, highlight=False)
+
+Records = list[Change]
+"""The records of one account: pages, then the account itself."""
+
+
+def base_accounts() -> list[Records]:
+    """The accounts of a history, as the worker writes them."""
+    material = folded(history(BASE_ACCOUNTS * EVENTS_PER_ACCOUNT, BASE_ACCOUNTS), keep=False)
+    found: dict[str, Records] = {}
+    for store in material.stores.values():
+        for key, value in store.records.items():
+            name = key.partition("/")[0]
+            found.setdefault(name, []).append((key, value, store.due.get(key)))
+    return list(found.values())
+
+
+def accounts(base: list[Records], count: int) -> Iterator[Records]:
+    """So many accounts under ids of their own, of the same length as the ones they copy."""
+    rng = random.Random(1)
+    for number in range(count):
+        records = base[number % len(base)]
+        old = records[0][0].partition("/")[0]
+        new = "v-" + "".join(rng.choices(string.ascii_lowercase + string.digits, k=len(old) - 2))
+        was, is_now = old.encode(), new.encode()
+        yield [
+            (key.replace(old, new), value.replace(was, is_now), due) for key, value, due in records
+        ]
+
+
+def fill(bootstrap: str, count: int) -> dict[str, int]:
+    """Write so many accounts and each partition's state, in transactions; what was written."""
+    producer = Producer(
+        {"bootstrap.servers": bootstrap, "linger.ms": 50, "transactional.id": "bench-accounts"}
+    )
+    producer.init_transactions(60)
+    written = Counter[str]()
+    producer.begin_transaction()
+    states = [(n, [Store(n).state(0, 0, {})]) for n in range(PARTITIONS)]
+    named = (
+        (partition_of(records[-1][0].partition("/")[0], PARTITIONS), records)
+        for records in accounts(base_accounts() if count else [], count)
+    )
+    for partition, records in chain(named, states):
+        written["accounts"] += 1
+        for key, value, due in records:
+            headers: list[tuple[str, str | bytes | None]] = []
+            if due is not None:
+                headers.append((DUE_HEADER, b"%d" % due))
+            while True:
+                try:
+                    producer.produce(ACCOUNTS, value, key.encode(), partition, headers=headers)
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+            written["records"] += 1
+            written["bytes"] += len(key) + len(value)
+            if written["records"] % _TRANSACTION_RECORDS == 0:
+                producer.commit_transaction()
+                producer.begin_transaction()
+    producer.commit_transaction()
+    return dict(written)
+
+
+def tick(bootstrap: str) -> None:
+    """One tick for every partition, from before the history, when nothing was due."""
+    at = day("2025-01-01") * 86_400_000_000
+    value = encode(ClockTicked(event_id_at(at // 1000, 1), at))
+    producer = Producer({"bootstrap.servers": bootstrap})
+    for partition in range(PARTITIONS):
+        producer.produce(CHECKINS, value, b"tick", partition, timestamp=at // 1000)
+    producer.flush()
+
+
+def recover(bootstrap: str, home: Path, number: int) -> dict[str, Any]:
+    """A worker, from its start until every partition has posted its tick."""
+    tick(bootstrap)
+    tps = [TopicPartition(POSTINGS, partition) for partition in range(PARTITIONS)]
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed")
+    before = consumer.end_offsets(tps)
+    began = time.monotonic()
+    with shilu(
+        home, bootstrap, "worker", "--name", f"w{number}", "--session-seconds", "6"
+    ) as worker:
+        first: float | None = None
+        while True:
+            worker.require_alive()
+            done = sum(end > before[tp] for tp, end in consumer.end_offsets(tps).items())
+            if done and first is None:
+                first = time.monotonic() - began
+            if done == PARTITIONS:
+                break
+            time.sleep(0.1)
+        found = {
+            "seconds": time.monotonic() - began,
+            "first_partition_seconds": first,
+            "cpu_seconds": worker.cpu_seconds,
+            "peak_mb": worker.peak_mb,
+        }
+        worker.stop()
+    consumer.close()
+    return found
+
+
+def main() -> None:
+    """Fill, restart the worker several times, write the results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--accounts", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args()
+    where = machine("aiokafka", "faust-streaming", "fastavro")
+    cases: dict[str, dict[str, Any]] = {}
+    for name, count in (("empty", 0), ("filled", asked.accounts)):
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder)
+            with Broker(home / "kafka", tied_to_parent=True, heap="1g", jvm_options=()) as broker:
+                create(broker.bootstrap, Wanted(8, True, 1), ALL)
+                written = fill(broker.bootstrap, count)
+                console.print(f"{name}: {written}")
+                rounds = [recover(broker.bootstrap, home, n) for n in range(asked.rounds)]
+                console.print(rounds)
+        cases[name] = {"written": written, "rounds": rounds}
+    result = {"machine": where, "accounts": asked.accounts, "cases": cases}
+    write("recovery", result, "重启恢复 · Recovery", page(result))
+
+
+def page(result: dict[str, Any]) -> str:
+    """The section of docs/performance.md."""
+    labels = {"empty": "no accounts (start of the process, joining the group)",
+              "filled": f"{result['accounts']:,} accounts"}  # fmt: skip
+    rows = []
+    for name, label in labels.items():
+        rounds = result["cases"][name]["rounds"]
+        seconds, cpu = (statistics.median(r[k] for r in rounds) for k in ("seconds", "cpu_seconds"))
+        rows.append(
+            (label, f"{seconds:.1f}", f"{cpu:.1f}", f"{max(r['peak_mb'] for r in rounds):,}")
+        )
+    written = result["cases"]["filled"]["written"]
+    seconds, peak = float(rows[1][1]) - float(rows[0][1]), int(rows[1][3].replace(",", ""))
+    met = "reached" if seconds < TARGET_SECONDS and peak < TARGET_MB else "**not reached**"
+    return (
+        f"{written['records']:,} records, {written['bytes'] / 2**20:,.0f} MiB in `ledger.accounts` "
+        f"(about {EVENTS_PER_ACCOUNT} events an account); from the start of the worker until every "
+        f"one of {PARTITIONS} partitions has posted an event; medians.\n\n"
+        + table(("", "s wall", "CPU-s", "peak MB"), rows)
+        + f"\nRestoring alone (the difference): {seconds:.1f} s. Target (under {TARGET_SECONDS} s "
+        f"and {TARGET_MB} MB): {met}.\n"
+    )
+
+
+if __name__ == "__main__":
+    main()
