@@ -3,6 +3,7 @@
 Memory is bounded by the window: kafka-python itself would take in any number of records.
 """
 
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ class Delivery:
         self._turn: Turn = "facts"
         self._latest: dict[bytes, tuple[str, Any]] = {}
         self._failed = False
+        self._give_up_at = 0.0
 
     def deliver(
         self, parcels: Iterable[tuple[T, Sequence[Record]]]
@@ -111,6 +113,7 @@ class Delivery:
         except KafkaError as error:
             self._fail(error)
             return Outcome(error=str(error))
+        self._give_up_at = time.monotonic() + self._give_up_seconds + _GRACE_SECONDS
         future.add_errback(self._fail)
         self._remember(record, future)
         return future
@@ -134,7 +137,8 @@ class Delivery:
         if sent.succeeded():
             return Outcome(sent.value.partition, sent.value.offset)
         try:
-            placed = sent.get(timeout=self._give_up_seconds + _GRACE_SECONDS)
+            # One time limit for all that was sent: one for each would add up to many minutes.
+            placed = sent.get(timeout=max(0.0, self._give_up_at - time.monotonic()))
         except KafkaError as error:
             self._fail(error)
             return Outcome(error=str(error))
