@@ -8,7 +8,8 @@ TESTS ?= tests
 PLAIN_TESTS ?= tests/ledger tests/streams tests/contract
 CORE := $(wildcard schemas/*.py ledger/*.py streams/batch.py streams/pages.py streams/store.py)
 
-.PHONY: demo test faults plain compile check fix bench bench-quick docs clean
+.PHONY: demo test faults plain compile check fix bench bench-all bench-sink bench-trail \
+  bench-recovery bench-latency bench-growth docs clean
 
 demo: $(VENV)/.run  ## the main job on realistic input, then the totals
 	@$(BIN)/shilu demo
@@ -39,6 +40,23 @@ fix: $(VENV)/.dev  ## what a tool can mend by itself
 bench: $(VENV)/.dev  ## the worker beside its limit
 	$(BIN)/python -m bench.worker
 
+bench-sink: $(VENV)/.bench  ## the sink beside the raw insert
+	$(BIN)/python -m bench.sink
+
+bench-trail: $(VENV)/.bench  ## questions over 10 million lines, beside DuckDB and PostgreSQL
+	$(BIN)/python -m bench.queries
+
+bench-recovery: $(VENV)/.bench  ## a million accounts restored
+	$(BIN)/python -m bench.recovery
+
+bench-latency: $(VENV)/.bench  ## from acknowledged to visible, and after a stop of the sink
+	$(BIN)/python -m bench.latency
+
+bench-growth: $(VENV)/.bench  ## does an event get dearer as the ledger grows
+	$(BIN)/python -m bench.growth --full
+
+bench-all: bench bench-sink bench-trail bench-recovery bench-latency bench-growth  ## about two hours
+
 docs: $(VENV)/.dev  ## pages generated from the contract
 	$(BIN)/python -m deploy.describe
 
@@ -57,6 +75,10 @@ $(VENV)/.run: requirements.lock pyproject.toml setup.py $(CORE) | $(VENV)/bin/uv
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.bench: requirements-bench.lock $(VENV)/.dev
+	@$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-bench.lock
 	@touch $@
 
 clean:
