@@ -34,7 +34,9 @@ def chart(title: str, unit: str, lines: Sequence[Series]) -> str:
     top = math.ceil(most / step) * step
 
     def x(size: float) -> float:
-        return _LEFT + float(math.log10(size) - low) / max(high - low, 1) * (_WIDTH - _LEFT - _RIGHT)
+        return _LEFT + float(math.log10(size) - low) / max(high - low, 1) * (
+            _WIDTH - _LEFT - _RIGHT
+        )
 
     def y(value: float) -> float:
         return _HEIGHT - _BOTTOM - value / top * (_HEIGHT - _TOP - _BOTTOM)
