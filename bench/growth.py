@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.material import CHUNK, folded, history
+from bench.material import CHUNK, commit, folded, history
 from bench.plots import Series, chart
 from bench.report import ROOT, machine, table, write
 from consumers.rows import Record
@@ -128,9 +128,8 @@ def _records(store: Store, events: Iterator[Event] | list[Event]) -> list[Record
 
 def _fold(store: Store, records: list[Record]) -> None:
     for at in range(0, len(records), CHUNK):
-        done = fold_chunk(store, CHECKINS, records[at : at + CHUNK], Catalogue(), PARTITIONS)
-        for change in done.changes:
-            store.put(*change)
+        part = records[at : at + CHUNK]
+        commit(store, fold_chunk(store, CHECKINS, part, Catalogue(), PARTITIONS))
 
 
 def _timed(store: Store, events: list[Event]) -> float:

@@ -14,9 +14,10 @@ from ledger.catalogue import Catalogue
 from producers.simulate import Plan, Sending, simulate
 from schemas.times import day
 from schemas.topics import CATALOGUE, FACTS, PARTITIONS, POSTINGS
+from streams import batch
 from streams.batch import fold_chunk, partition_of
 from streams.catalogue import learn
-from streams.store import Change, Store
+from streams.store import Store
 
 CHUNK = 2_000
 """Records folded at once, about what a worker that is busy fetches."""
@@ -42,9 +43,9 @@ def folded(sendings: Iterator[Sending], *, keep: bool = True) -> Folded:
     """Fold a history as eight partitions' workers would; without `keep` only the stores stay."""
     found = Folded(stores={number: Store(number) for number in range(PARTITIONS)})
     catalogue, offsets = Catalogue(), defaultdict[tuple[str, int], int](int)
-    while batch := list(islice(sendings, CHUNK * PARTITIONS)):
+    while some := list(islice(sendings, CHUNK * PARTITIONS)):
         waiting = defaultdict[tuple[str, int], list[Record]](list)
-        for sending in batch:
+        for sending in some:
             record = _record(sending, offsets)
             if keep:
                 found.inputs.append(record)
@@ -55,7 +56,7 @@ def folded(sendings: Iterator[Sending], *, keep: bool = True) -> Folded:
         began = time.process_time()
         for (topic, partition), chunk in sorted(waiting.items()):
             done = fold_chunk(found.stores[partition], topic, chunk, catalogue, PARTITIONS)
-            _commit(found, partition, done.changes)
+            commit(found.stores[partition], done)
             if keep:
                 found.postings += _postings(partition, done.postings, offsets)
         found.fold_cpu_seconds += time.process_time() - began
@@ -74,9 +75,12 @@ def _record(sending: Sending, offsets: dict[tuple[str, int], int]) -> Record:
     )
 
 
-def _commit(found: Folded, partition: int, changes: list[Change]) -> None:
-    for change in changes:
-        found.stores[partition].put(*change)
+def commit(store: Store, done: batch.Folded) -> None:
+    """What a worker does in memory once a chunk's transaction is committed."""
+    for change in done.changes:
+        store.put(*change)
+    if done.working is not None:
+        done.working.keep()
 
 
 def _postings(
