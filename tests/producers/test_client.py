@@ -266,7 +266,6 @@ def test_the_same_event_is_kept_once_and_another_under_its_id_is_refused(tmp_pat
         ({"volunteer_id": "v 1"}, "id_form", "volunteer_id"),
         ({"occurred_at": 0}, "value_form", "occurred_at"),
         ({"channel": "pigeon"}, "value_form", ""),
-        ({"event_id": 17}, "value_form", ""),
         ({"actor": Actor("u 1", "Admin")}, "id_form", "actor.id"),
         ({"evidence": ("x" * 300,)}, "value_form", "evidence"),
     ],
@@ -278,6 +277,15 @@ def test_a_malformed_event_is_refused_before_it_is_kept(
     with pytest.raises(MalformedEvent) as refused:
         client.send(check_in(**({"volunteer_id": "v-1"} | changes)))
     assert (refused.value.faults[0].code, refused.value.faults[0].field) == (code, field)
+    assert client.pending == 0
+    client.close(timeout=0)
+
+
+def test_a_value_of_another_type_is_refused_before_it_is_kept(tmp_path: Path) -> None:
+    client = Client(NOWHERE, tmp_path / "outbox.db")
+    # Compiled, the event itself refuses it already.
+    with pytest.raises((MalformedEvent, TypeError)):
+        client.send(check_in("v-1", event_id=17))
     assert client.pending == 0
     client.close(timeout=0)
 
