@@ -28,7 +28,7 @@ THIRD_PARTY = {
     "ledger": set(),
     "producers": {"kafka", "uuid6", "rich", "httpx"} | {"fastapi", "starlette", "uvicorn"},
     "streams": {"librt", "faust", "aiokafka", "mode", "aiohttp", "prometheus_client"},
-    "consumers": {"kafka", "clickhouse_connect", "chdb", "pyarrow"}
+    "consumers": {"kafka", "clickhouse_connect", "chdb", "pyarrow", "cryptography"}
     | {"fastapi", "starlette", "pydantic", "uvicorn", "httpx", "psutil", "prometheus_client"},
 }
 """Folder -> third-party packages. deploy may use whatever pyproject.toml names."""
