@@ -3,7 +3,10 @@
 from consumers.progress import Fault
 from consumers.rows import TABLES, Place, tables_of
 from consumers.trail import Trail
-from schemas.topics import CATALOGUE, POSTINGS, QUARANTINE
+from schemas.topics import CATALOGUE, CHECKPOINTS, POSTINGS, QUARANTINE
+
+_TOPICS = {"catalogue": CATALOGUE, "quarantine": QUARANTINE, "checkpoint": CHECKPOINTS}
+"""Table -> the topic that its rows come from; the others' come from ledger.postings."""
 
 Heads = dict[tuple[str, Place], int]
 """For a table and a place: the offset after the highest one that the table holds."""
@@ -13,7 +16,7 @@ def heads(trail: Trail) -> Heads:
     """The heads of all tables; a table and place without rows is left out."""
     found = {}
     for table in TABLES:
-        topic = {"catalogue": CATALOGUE, "quarantine": QUARANTINE}.get(table, POSTINGS)
+        topic = _TOPICS.get(table, POSTINGS)
         named = "topic" if table == "event" else "{topic:String}"
         for row in trail.query(
             f"SELECT {named} AS of_topic, partition, max(offset) + 1 AS head "
@@ -52,8 +55,8 @@ def unreadable_outputs(trail: Trail) -> list[Fault]:
     """Records of ledger.* topics that are in the trail only as bytes: the worker's fault."""
     rows = trail.query(
         "SELECT topic, partition, offset, fault FROM event "
-        "WHERE topic IN ({postings:String}, {quarantine:String})",
-        postings=POSTINGS, quarantine=QUARANTINE,
+        "WHERE topic IN ({postings:String}, {quarantine:String}, {checkpoints:String})",
+        postings=POSTINGS, quarantine=QUARANTINE, checkpoints=CHECKPOINTS,
     )  # fmt: skip
     return [unreadable(Place(r["topic"], r["partition"]), r["offset"], r["fault"]) for r in rows]
 

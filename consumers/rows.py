@@ -8,11 +8,12 @@ from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 
+from consumers.notes import BadNote, Checkpoint, Note
 from schemas.codec import Undecodable, decode_event, decode_output
 from schemas.events import CatalogueEvent, Event
 from schemas.posting import Posting, Quarantined
 from schemas.times import DAY
-from schemas.topics import CATALOGUE, POSTINGS, QUARANTINE
+from schemas.topics import CATALOGUE, CHECKPOINTS, POSTINGS, QUARANTINE
 from schemas.validity import EARLIEST, LATEST
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ TABLES: Mapping[str, pa.Schema] = {
         | {"event_id": _BYTES, "event_type": _BYTES, "volunteer_id": _BYTES, "sequence": _WHOLE}
         | {"occurred_at": _TIME, "recorded_at": _TIME, "actor_id": _BYTES}
         | {"catalogue_offset": _WHOLE, "outcome": _BYTES, "reason": _BYTES}
-        | {"line_count": _WHOLE, "balance_minutes": _WHOLE}
+        | {"line_count": _WHOLE, "balance_minutes": _WHOLE, "value": _BYTES}
     ),
     "line": _schema(
         {**_POSITION, "posting_index": _WHOLE, "line_no": _WHOLE}
@@ -97,6 +98,10 @@ TABLES: Mapping[str, pa.Schema] = {
         | {"parent_id": _BYTES, "region": _BYTES, "activity_id": _BYTES, "site_id": _BYTES}
         | {"policy_id": _BYTES, "version": _WHOLE, "start_on": _DATE, "end_on": _DATE}
         | {"start_at": _TIME, "end_at": _TIME, "occurred_at": _TIME, "actor_id": _BYTES}
+    ),
+    "checkpoint": _schema(
+        {**_POSITION, "recorded_at": _TIME, "origin": _BYTES, "size": _WHOLE}
+        | {"root": _BYTES, "note": _BYTES}
     ),
 }
 """Table -> its columns in order; the DDL has the same ones."""
@@ -123,6 +128,8 @@ def tables_of(topic: str) -> tuple[str, ...]:
             return ("event", "line", "posting")
         case "ledger.quarantine":
             return ("event", "quarantine")
+        case "ledger.checkpoints":
+            return ("event", "checkpoint")
         case "registry.catalogue":
             return ("catalogue", "event")
     return ("event",)
@@ -135,6 +142,8 @@ def rows_of(record: Record) -> list[tuple[str, Row]]:
             return _posting_rows(record, _output(record, Posting))
         if record.topic == QUARANTINE:
             return [("quarantine", _quarantine_row(record, _output(record, Quarantined)))]
+        if record.topic == CHECKPOINTS:
+            return [("checkpoint", _checkpoint_row(record))]
         event = decode_event(record.value)
     except Undecodable as fault:
         return [("event", _event_row(record, None, fault.code))]
@@ -233,7 +242,7 @@ def _posting_rows(record: Record, posting: Posting) -> list[tuple[str, Row]]:
     event = (posting.event_id, posting.event_type, posting.volunteer_id, posting.sequence)
     times = (_time(posting.occurred_at), recorded_at, posting.actor_id or "")
     result = (posting.catalogue_offset, posting.outcome, posting.reason or "")
-    count = (len(posting.lines), posting.balance_minutes)
+    count = (len(posting.lines), posting.balance_minutes, record.value)
     rows.append(("posting", (*head, *source, *event, *times, *result, *count)))
     return rows
 
@@ -251,6 +260,24 @@ def _quarantine_row(record: Record, bad: Quarantined) -> Row:
         bad.key,
         bad.value,
         bad.value_size,
+    )
+
+
+def _checkpoint_row(record: Record) -> Row:
+    """Signatures are whoever verifies' matter: a sink knows no keys."""
+    try:
+        written = (record.value or b"").decode()
+        found = Checkpoint.parse(Note.parse(written).text)
+    except (BadNote, UnicodeDecodeError) as error:
+        raise Undecodable("undecodable", str(error)) from error
+    return (
+        record.partition,
+        record.offset,
+        _recorded_at(record.timestamp * 1000),
+        found.origin,
+        found.size,
+        found.root,
+        record.value,
     )
 
 

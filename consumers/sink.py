@@ -25,12 +25,12 @@ from consumers.progress import Fault, Progress
 from consumers.resume import prove, starts
 from consumers.rows import TABLES, Place, Record, Row, arrow, rows_of
 from consumers.trail import Trail, TrailError
-from schemas.topics import ACCOUNTS, ALL, POSTINGS, QUARANTINE
+from schemas.topics import ACCOUNTS, ALL, CHECKPOINTS, POSTINGS, QUARANTINE
 
 TOPICS = tuple(topic.name for topic in ALL if topic.name != ACCOUNTS)
 """The topics that are copied."""
 
-WRITE_ORDER = ("catalogue", "line", "event", "posting", "quarantine")
+WRITE_ORDER = ("catalogue", "line", "event", "posting", "quarantine", "checkpoint")
 """Whoever sees a posting sees its lines, whoever sees a catalogue event sees its entity."""
 
 _INDEX = TABLES["posting"].get_field_index("posting_index")
@@ -129,7 +129,7 @@ class Sink:
                 found = f"offset {offset}: index {index}, expected {expected}"
                 self._report(Fault(code, str(place), found))
             self._next_index[place.partition] = max(expected, index + 1)
-        elif table == "event" and place.topic in (POSTINGS, QUARANTINE):
+        elif table == "event" and place.topic in (POSTINGS, QUARANTINE, CHECKPOINTS):
             self._report(unreadable(place, offset, row[_FAULT]))
 
     def _report(self, fault: Fault) -> None:

@@ -8,6 +8,7 @@ from consumers.rows import Place, Record
 from consumers.wording import moment
 from schemas.codec import Undecodable, decode_event, decode_output
 from schemas.jsonform import to_json
+from schemas.topics import CHECKPOINTS
 
 _WAIT_SECONDS = 0.25
 
@@ -69,6 +70,8 @@ def _value(record: Record) -> dict[str, Any]:
     if value is None:
         return {"value": None}
     is_output = record.topic.startswith("ledger.")
+    if record.topic == CHECKPOINTS:
+        return {"value": value.decode("utf-8", "backslashreplace")}
     try:
         return {"value": to_json(decode_output(value) if is_output else decode_event(value))}
     except Undecodable as fault:

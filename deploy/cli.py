@@ -18,6 +18,8 @@ COMMANDS = {
     "write": ("emit", "simulate", "catalogue"),
     "worker": ("worker",),
     "sink": ("sink",),
+    "seal": ("keys", "seal", "witness"),
+    "audit": ("export", "verify", "prove", "replay"),
     "read": ("total", "explain", "exceptions", "trace", "reconcile", "tail", "quarantine"),
     "demo": ("demo",),
 }

@@ -13,6 +13,7 @@ CATALOGUE: Final = "registry.catalogue"
 POSTINGS: Final = "ledger.postings"
 ACCOUNTS: Final = "ledger.accounts"
 QUARANTINE: Final = "ledger.quarantine"
+CHECKPOINTS: Final = "ledger.checkpoints"
 
 FACTS: Final = (CHECKINS, HOURS, EVALUATIONS)
 """The topics a worker folds, in the order in which it prefers them; co-partitioned."""
@@ -50,6 +51,8 @@ ALL: Final = (
           "Account, state pages, PartitionState", "worker → worker, subscribers"),
     Topic(QUARANTINE, "original key", "delete", False, False,
           "Quarantined", "worker → people"),
+    Topic(CHECKPOINTS, "partition", "delete", False, False,
+          "signed notes of the tree over a partition's postings, as text", "sealer → everyone"),
 )  # fmt: skip
 
 TOPIC_OF: Final = {

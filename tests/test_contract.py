@@ -36,6 +36,7 @@ TOPICS = {
     "ledger.postings": ("volunteer_id", "delete", False, False),
     "ledger.accounts": ("volunteer_id, or a state page of it", "compact", False, False),
     "ledger.quarantine": ("original key", "delete", False, False),
+    "ledger.checkpoints": ("partition", "delete", False, False),
 }
 
 

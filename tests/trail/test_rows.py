@@ -14,12 +14,17 @@ from schemas.codec import LATEST, encode
 from schemas.events import Actor, PolicyPublished, ShiftScheduled
 from schemas.posting import Account, PartitionState
 from schemas.times import DAY
-from schemas.topics import ALL, CATALOGUE, CHECKINS, POSTINGS, QUARANTINE
+from schemas.topics import ALL, CATALOGUE, CHECKINS, CHECKPOINTS, POSTINGS, QUARANTINE
+from tests.seal.notes import a_note
 from tests.trail.book import Book, line, random_book
 from tests.trail.fill import fill
 
 TYPE = TABLES["event"].names.index("type")
 FAULT = TABLES["event"].names.index("fault")
+
+
+def a_checkpoint() -> Record:
+    return Record(CHECKPOINTS, 3, 5, 1_700_000_000_000, b"3", a_note(3))
 
 
 def test_every_table_of_the_ddl_has_the_columns_that_rows_have(trail: Trail) -> None:
@@ -36,7 +41,7 @@ def test_what_is_read_from_the_trail_is_what_was_written(trail: Trail) -> None:
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     book = random_book(random.Random(seed), 300)
-    records = book.inputs + book.outputs()
+    records = [*book.inputs, *book.outputs(), a_checkpoint()]
     fill(trail, records)
     for table, schema in TABLES.items():
         rows = [row for record in records for name, row in rows_of(record) if name == table]

@@ -18,7 +18,8 @@ from consumers.trail import Trail, open_trail
 from deploy.broker import Broker
 from schemas.codec import encode
 from schemas.posting import PartitionState
-from schemas.topics import CHECKINS, POSTINGS, QUARANTINE
+from schemas.topics import CHECKINS, CHECKPOINTS, POSTINGS, QUARANTINE
+from tests.seal.notes import a_note
 from tests.trail.book import Book, line, random_book
 from tests.trail.conftest import make_anew
 from tests.trail.fill import Sender, fill
@@ -32,6 +33,7 @@ KEYS = {
     "posting": "partition, offset",
     "quarantine": "partition, offset",
     "catalogue": "partition, offset",
+    "checkpoint": "partition, offset",
 }
 
 
@@ -49,8 +51,9 @@ def postings(trail: Trail) -> int:
     return int(trail.query("SELECT count() AS n FROM posting")[0]["n"])
 
 
-def expected(book: Book) -> dict[str, int]:
+def expected(book: Book, checkpoints: int = 0) -> dict[str, int]:
     return {
+        "checkpoint": checkpoints,
         "event": len(book.inputs),
         "line": sum(len(posting.lines) for posting in book.postings),
         "posting": len(book.postings),
@@ -98,12 +101,13 @@ def test_a_crash_between_two_tables_neither_doubles_nor_loses(
             book.serve("v-1", f"t-{n}")
             book.quarantine(book.put(b"?", key="v-1", topic=CHECKINS), "bad_framing")
             sender.send(book)
+            sender.raw(CHECKPOINTS, 3, a_note(3, size=n + 1))
             trail.before = table
             with pytest.raises(ConnectionAbortedError):
                 copy_all(trail, cluster.bootstrap)
             trail.before = ""
             copy_all(trail, cluster.bootstrap)
-            assert counts(trail) == expected(book), f"after a crash before {table}"
+            assert counts(trail) == expected(book, n + 1), f"after a crash before {table}"
 
 
 def test_the_same_block_under_the_same_token_counts_once(trail: Trail) -> None:
