@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import ConfigDict, ValidationError, validate_call
 
-from consumers import histories, questions
+from consumers import histories, proofs, questions
 from consumers.heads import head_of, heads, next_indexes
 from consumers.overview import overview
 from consumers.rows import TABLES
@@ -25,6 +25,7 @@ _QUESTIONS: Mapping[str, Callable[..., Any]] = {
         questions.quarantine_show,
         histories.explain,
         histories.trace,
+        proofs.sealed_postings,
     )
 }
 QUESTIONS = (*_QUESTIONS, "heads", "indexes")

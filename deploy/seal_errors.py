@@ -5,10 +5,12 @@ from contextlib import contextmanager
 
 from consumers.keyring import KeyringError
 from consumers.notes import BadNote
+from consumers.proofs import NotSealed
 from consumers.seal import SealError
 from consumers.tiles import TilesDiffer
 from deploy.errors import ShiluError
 from deploy.trail_errors import trail_errors
+from ledger.merkle import ProofError
 
 _TEXTS = {
     "keys_exist": (
@@ -56,6 +58,14 @@ _TEXTS = {
         "The ledger in Kafka is shorter than what is sealed ({0}): nothing new was signed. Restore "
         "the topic from a backup.",
     ),
+    "not_sealed": (
+        "还没有封存到这一条({0}):请稍后重试,或运行 shilu seal --once。",
+        "The seal has not come so far yet ({0}): try again later, or run `shilu seal --once`.",
+    ),
+    "bad_proof": (
+        "证明不成立({0}):请保留文件并运行 shilu verify 核对整个台账。",
+        "The proof does not hold ({0}): keep the file, and check the ledger with `shilu verify`.",
+    ),
     "disk": (
         "无法读写封存目录({0}):没有签署任何新内容。请检查磁盘空间和权限后重新运行。",
         "The seal's folder cannot be read or written ({0}): nothing new was signed. Check disk "
@@ -72,6 +82,10 @@ def seal_errors() -> Iterator[None]:
             yield
         except (KeyringError, SealError) as error:
             raise _sentence(error.code, error.detail) from error
+        except NotSealed as error:
+            raise _sentence("not_sealed", str(error)) from error
+        except ProofError as error:
+            raise _sentence("bad_proof", str(error)) from error
         except BadNote as error:
             raise _sentence("bad_note", str(error)) from error
         except TilesDiffer as error:

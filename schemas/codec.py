@@ -14,7 +14,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from typing import Any, Final, TypeVar, get_args
 
-from fastavro import parse_schema, schemaless_reader
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from schemas.binary import NotCanonical, Type, read_whole, type_of, write_whole
 from schemas.events import Actor, CatalogueEvent, ClockTicked, Event, Fact, Score, UtcOffset
@@ -141,6 +141,43 @@ def encode(message: Event | Output) -> bytes:
     return write_whole(schema.binary, schema.frame, message)
 
 
+def encode_as(message: Event | Output, schema: Schema) -> bytes:
+    """A message -> framed bytes in a given version of its schema, as it was written then.
+
+    Raises as `encode` does, and KeyError where that version has a field that the message lacks.
+    """
+    if schema is LATEST[schema.name]:
+        return write_whole(schema.binary, schema.frame, message)
+    out = io.BytesIO()
+    out.write(schema.frame)
+    schemaless_writer(out, schema.parsed, dataclasses.asdict(message))
+    return out.getvalue()
+
+
+def decode_raw(value: bytes) -> tuple[Schema, dict[str, Any]]:
+    """Framed bytes -> their schema, and the plain values in that very version; raises Undecodable.
+
+    Strict as everything here: the values encode to the same bytes again.
+    """
+    schema = BY_ID.get(int.from_bytes(value[1:5], "big")) if value[:1] == b"\0" else None
+    if schema is None:
+        raise Undecodable("unknown_schema", value[:5].hex())
+    _read(value, schema)
+    raw: Any = schemaless_reader(io.BytesIO(value[5:]), schema.parsed, None)
+    return schema, raw
+
+
+def _read(value: bytes, schema: Schema) -> Any:
+    """The message after the frame, which must be in its one canonical form."""
+    try:
+        return read_whole(schema.binary, value, 5)
+    except ValueError as error:  # Malformed, NotCanonical, or text that is no UTF-8
+        detail = f"{schema.name}: {error}"
+        if isinstance(error, NotCanonical):
+            raise Undecodable("not_canonical", detail) from error
+        raise Undecodable("undecodable", detail) from error
+
+
 def _decode(value: bytes | None, types: dict[str, type], bytes_max: int | None) -> Any:
     if value is None or len(value) < 5 or value[0] != 0:
         raise Undecodable("bad_framing", f"{0 if value is None else len(value)} bytes")
@@ -149,13 +186,7 @@ def _decode(value: bytes | None, types: dict[str, type], bytes_max: int | None) 
     schema = BY_ID.get(int.from_bytes(value[1:5], "big"))
     if schema is None or schema.name not in types:
         raise Undecodable("unknown_schema", f"id {int.from_bytes(value[1:5], 'big')}")
-    try:
-        message = read_whole(schema.binary, value, 5)
-    except ValueError as error:  # Malformed, NotCanonical, or text that is no UTF-8
-        detail = f"{schema.name}: {error}"
-        if isinstance(error, NotCanonical):
-            raise Undecodable("not_canonical", detail) from error
-        raise Undecodable("undecodable", detail) from error
+    message = _read(value, schema)
     newest = LATEST[schema.name]
     if schema is newest:
         return message

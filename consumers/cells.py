@@ -1,0 +1,243 @@
+"""Typed columns as CSV cells, both ways: value -> cell for people, cell -> the exact Avro bytes.
+
+Columns come from the Avro schema, so a new version brings its own. Times are RFC 3339, days ISO, an
+empty cell is null; text that a spreadsheet would take for a formula, and empty text where null is
+possible, begin with an apostrophe. From the cells alone follow the exact bytes that were sealed.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.codec import BY_ID, LATEST, Schema
+from schemas.times import day, instant, iso_date, rfc3339
+
+_FORMULA = "=+-@\t\r'"
+_KEPT_CELLS = 50_000
+
+Cell = str
+Encoder = Callable[[Cell], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A scalar field: its name, value -> cell, cell -> Avro bytes (raises ValueError, KeyError)."""
+
+    name: str
+    shown: Callable[[Any], Cell]
+    encoded: Encoder
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A record schema as columns; `parts` are its arrays of records, such as a posting's lines."""
+
+    title: str
+    frame: bytes
+    columns: tuple[Column, ...]
+    parts: dict[str, tuple[Column, ...]]
+    order: tuple[str, ...]
+
+    def bytes_of(self, cells: Sequence[Cell], parts: dict[str, list[Sequence[Cell]]]) -> bytes:
+        """The framed bytes that these cells stand for; raises ValueError or KeyError."""
+        if len(cells) != len(self.columns):
+            raise ValueError(f"{len(cells)} cells instead of {len(self.columns)}")
+        out, at = [self.frame], 0
+        for name in self.order:
+            if name in self.parts:
+                out.append(_items(self.parts[name], parts.get(name, [])))
+            else:
+                out.append(self.columns[at].encoded(cells[at]))
+                at += 1
+        return b"".join(out)
+
+    def cells_of(self, raw: dict[str, Any]) -> list[Cell]:
+        """The cells of the scalar fields."""
+        return [column.shown(raw[column.name]) for column in self.columns]
+
+    def part_cells(self, name: str, raw: dict[str, Any]) -> list[list[Cell]]:
+        """The cells of each record of an array field."""
+        return [[column.shown(item[column.name]) for column in self.parts[name]]
+                for item in raw[name]]  # fmt: skip
+
+
+def form_of(schema_id: int) -> Form:
+    """The form of a locked schema; KeyError if there is none."""
+    return _form(BY_ID[schema_id])
+
+
+def newest_form(name: str) -> Form:
+    """The form of the newest version of a schema."""
+    return _form(LATEST[name])
+
+
+def titled(title: str) -> Form:
+    """The form of `Name.vN`; KeyError if there is none."""
+    return _form(_TITLES[title])
+
+
+_TITLES = {f"{schema.name}.v{schema.version}": schema for schema in BY_ID.values()}
+_FORMS: dict[int, Form] = {}
+
+
+def _form(schema: Schema) -> Form:
+    found = _FORMS.get(schema.id)
+    if found is None:
+        found = _FORMS[schema.id] = _made(schema)
+    return found
+
+
+def _made(schema: Schema) -> Form:
+    fields = json.loads(schema.text)["fields"]
+    named: dict[str, Any] = {}
+    columns, parts = [], {}
+    for field in fields:
+        kind = field["type"]
+        items = kind.get("items") if isinstance(kind, dict) else None
+        if isinstance(items, dict) and items.get("type") == "record":
+            parts[field["name"]] = tuple(_column(f, named) for f in items["fields"])
+        else:
+            columns.append(_column(field, named))
+    order = tuple(field["name"] for field in fields)
+    return Form(f"{schema.name}.v{schema.version}", schema.frame, tuple(columns), parts, order)
+
+
+def _column(field: dict[str, Any], named: dict[str, Any]) -> Column:
+    kind = field["type"]
+    optional = isinstance(kind, list)
+    if optional:
+        if kind[0] != "null" or len(kind) != 2:
+            raise ValueError(f"{field['name']}: a union of other things than null and one type")
+        kind = kind[1]
+    shown, encoded = _scalar(kind, named)
+    if not optional:
+        return Column(field["name"], shown, _kept(encoded))
+    return Column(
+        field["name"],
+        lambda value: "" if value is None else shown(value) or "'",
+        _kept(lambda cell: b"\0" if cell == "" else b"\2" + encoded(cell)),
+    )
+
+
+def _scalar(kind: Any, named: dict[str, Any]) -> tuple[Callable[[Any], Cell], Encoder]:
+    kind = named.get(kind, kind) if isinstance(kind, str) else kind
+    match kind:
+        case {"logicalType": "timestamp-micros"}:
+            return _moment_cell, lambda cell: _whole(_moment(cell))
+        case {"logicalType": "date"}:
+            return _day_cell, lambda cell: _whole(_day(cell))
+        case {"type": "enum", "name": name, "symbols": symbols}:
+            named[name] = kind
+            places = {symbol: _whole(n) for n, symbol in enumerate(symbols)}
+            return str, lambda cell: places[cell]
+        case "string":
+            return _guarded, lambda cell: _text(_bare(cell))
+        case "int" | "long":
+            return str, lambda cell: _whole(int(cell))
+        case "boolean":
+            return (lambda value: str(value).lower()), lambda cell: _FLAGS[cell]
+    return _json_cell, lambda cell: _nested(kind, named, json.loads(cell))
+
+
+def _json_cell(value: Any) -> Cell:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _nested(kind: Any, named: dict[str, Any], value: Any) -> bytes:
+    """The bytes of what is no scalar, from its JSON; raises ValueError, KeyError, TypeError."""
+    kind = named.get(kind, kind) if isinstance(kind, str) else kind
+    match kind:
+        case [_, inner]:
+            return b"\0" if value is None else b"\2" + _nested(inner, named, value)
+        case {"type": "record", "name": name, "fields": fields}:
+            named[name] = kind
+            return b"".join(_nested(f["type"], named, value[f["name"]]) for f in fields)
+        case {"type": "array", "items": items}:
+            inner = b"".join(_nested(items, named, item) for item in value)
+            return _whole(len(value)) + inner + b"\0" if value else b"\0"
+        case {"type": "enum", "symbols": symbols}:
+            return _whole(symbols.index(value))
+        case "string":
+            return _text(value)
+        case "boolean":
+            return b"\1" if value else b"\0"
+    return _whole(value)
+
+
+_FLAGS = {"false": b"\0", "true": b"\1"}
+
+
+def _kept(encoded: Encoder) -> Encoder:
+    """Most cells come again and again: organisations, projects, topics, minutes."""
+    known: dict[Cell, bytes] = {}
+
+    def encode(cell: Cell) -> bytes:
+        found = known.get(cell)
+        if found is None:
+            if len(known) >= _KEPT_CELLS:
+                known.clear()
+            found = known[cell] = encoded(cell)
+        return found
+
+    return encode
+
+
+def _items(columns: tuple[Column, ...], rows: list[Sequence[Cell]]) -> bytes:
+    if not rows:
+        return b"\0"
+    if any(len(row) != len(columns) for row in rows):
+        raise ValueError("a row has too few or too many cells")
+    cells = [column.encoded(c) for row in rows for column, c in zip(columns, row, strict=True)]
+    return _whole(len(rows)) + b"".join(cells) + b"\0"
+
+
+def _whole(number: int) -> bytes:
+    """An Avro int or long."""
+    left = number << 1 if number >= 0 else (-number << 1) - 1
+    if left >> 64:
+        raise ValueError(f"{number} has more than 64 bits")
+    if left < 0x80:
+        return bytes((left,))
+    out = bytearray()
+    while left > 0x7F:
+        out.append(left & 0x7F | 0x80)
+        left >>= 7
+    out.append(left)
+    return bytes(out)
+
+
+def _text(text: str) -> bytes:
+    raw = text.encode()
+    return _whole(len(raw)) + raw
+
+
+def _guarded(text: str) -> Cell:
+    return f"'{text}" if text[:1] in _FORMULA and text else text
+
+
+def _bare(cell: Cell) -> str:
+    return cell.removeprefix("'")
+
+
+def _moment_cell(micros: int) -> Cell:
+    """Microseconds no calendar has are shown as they are."""
+    try:
+        return rfc3339(micros)
+    except (OverflowError, ValueError):
+        return str(micros)
+
+
+def _moment(cell: Cell) -> int:
+    return instant(cell) if "T" in cell else int(cell)
+
+
+def _day_cell(days: int) -> Cell:
+    try:
+        return iso_date(days)
+    except (OverflowError, ValueError):
+        return str(days)
+
+
+def _day(cell: Cell) -> int:
+    return day(cell) if cell.count("-") == 2 else int(cell)

@@ -1,0 +1,91 @@
+"""A sealed trail without Kafka: a book's postings, sealed as the sealer does, in chDB."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+
+from consumers import keyring
+from consumers.ask import Opened
+from consumers.bundle import export
+from consumers.keyring import PublicKeys
+from consumers.notes import SignerKey
+from consumers.rows import Record, Row, arrow, rows_of
+from consumers.seal import SealedLog
+from consumers.trail import Trail
+from consumers.verify import Fault, Verified, verify
+from schemas.topics import CHECKPOINTS, POSTINGS
+from tests.trail.book import Book
+
+
+class Audited:
+    """A ledger of one operator: keys, a sealed folder for each partition, and the trail."""
+
+    def __init__(self, home: Path, trail: Trail) -> None:
+        self.home = home
+        self.trail = trail
+        keyring.create(home / "keys", "example.org/hours")
+        self.tokens = count()
+        self.offsets: defaultdict[tuple[str, int], int] = defaultdict(int)
+
+    @property
+    def keys(self) -> PublicKeys:
+        return keyring.public_keys(self.home / "keys")
+
+    def log(self, partition: int, folder: str = "seal") -> SealedLog:
+        signer: SignerKey = keyring.load(self.home / "keys")
+        origin = f"{signer.name}/p{partition}"
+        own = [key.named(origin) for key in self.keys.keys]
+        return SealedLog(self.home / folder / f"p{partition}", signer.named(origin), own)
+
+    def take(self, book: Book, *sealed: int | None) -> None:
+        """Put a book's new postings into the trail; seal each partition at these sizes in turn."""
+        outputs = [record for record in book.outputs() if record.topic == POSTINGS]
+        by_partition: defaultdict[int, list[bytes]] = defaultdict(list)
+        for record in outputs:
+            by_partition[record.partition].append(record.value or b"")
+        new = [r for r in outputs if r.offset >= self.offsets[POSTINGS, r.partition]]
+        notes = []
+        for partition, values in by_partition.items():
+            self.offsets[POSTINGS, partition] = len(values)
+            for size in sealed:
+                notes += self.seal(partition, values[:size])
+        self.fill([*new, *notes])
+
+    def fill(self, records: Sequence[Record]) -> None:
+        """Write the rows of records, whatever was written before."""
+        rows: defaultdict[str, list[Row]] = defaultdict(list)
+        for record in records:
+            for table, row in rows_of(record):
+                rows[table].append(row)
+        for table, own in rows.items():
+            self.trail.insert(table, arrow(table, own), f"{table}/{next(self.tokens)}")
+
+    def seal(self, partition: int, values: Sequence[bytes]) -> list[Record]:
+        """Seal so many postings; the checkpoint as a record."""
+        log = self.log(partition)
+        if len(values) <= log.size:
+            return []
+        log.take(values[log.size :])
+        note = log.seal(values[log.tree.size :], len(values))
+        offset = self.offsets[CHECKPOINTS, partition]
+        self.offsets[CHECKPOINTS, partition] += 1
+        return [Record(CHECKPOINTS, partition, offset, 1, b"%d" % partition, str(note).encode())]
+
+    def bundle(self, name: str = "bundle", seal: str = "seal") -> Path:
+        """A bundle as `shilu export` writes it."""
+        folder = self.home / name
+        export(Opened(self.trail), self.home / seal, self.keys, folder, lambda _: None)
+        return folder
+
+    def command(self, sql: str) -> None:
+        """What somebody with the database's password does."""
+        self.trail.command(f"{sql} SETTINGS mutations_sync = 2")
+
+
+def verified(bundle: Path, kept: Sequence[str] = (), jobs: int = 1) -> Verified:
+    return verify(bundle, lambda keys: keys.keys, kept, (), lambda *_: None, jobs)
+
+
+def places(faults: Sequence[Fault]) -> set[tuple[str, int, int]]:
+    return {(fault.code, fault.partition, fault.index) for fault in faults}
