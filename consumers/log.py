@@ -136,13 +136,15 @@ class Log:
         with _reachable(self._bootstrap):
             return int(self._consumer.position(TopicPartition(*place), timeout_ms=_ANSWER_MS))
 
-    def read(self, place: Place, start: int, end: int) -> Iterator[list[Record]]:
+    def read(
+        self, place: Place, start: int, end: int, records_max: int = 2_000
+    ) -> Iterator[list[Record]]:
         """The records from `start` up to, not including, `end`; raises as `read_all` does."""
-        for _, records in self.read_all({place: (start, end)}):
+        for _, records in self.read_all({place: (start, end)}, records_max):
             yield records
 
     def read_all(
-        self, spans: Mapping[Place, tuple[int, int]]
+        self, spans: Mapping[Place, tuple[int, int]], records_max: int = 2_000
     ) -> Iterator[tuple[Place, list[Record]]]:
         """The records of several places from a start up to, not including, an end, as they come.
 
@@ -156,7 +158,7 @@ class Log:
         heard_at = time.monotonic()
         while any(positions[place] < end for place, end in open_ends.items()):
             # Short: where only a marker is left, the position moves on but poll sees nothing come.
-            for place, fetched in self.poll(_HOP_SECONDS).items():
+            for place, fetched in self.poll(_HOP_SECONDS, records_max).items():
                 records = [r for r in fetched if r.offset < open_ends[place]]
                 if records:
                     yield place, records

@@ -54,6 +54,38 @@ def register(app: typer.Typer) -> None:
         )
     )(prove)
 
+    app.command(
+        help=text(
+            "从头重算台账并逐字节比对;一致 0,不一致 1。",
+            "Compute the ledger again from the first fact and compare every byte.",
+        )
+    )(replay)
+
+
+def replay(
+    shuffle: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SEED",
+            help=text("把事实打乱顺序,只比对余额", "facts in another order; compares balances"),
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help=text("并行进程数", "processes"))] = 1,
+    poll: Annotated[
+        int, typer.Option(min=1, help=text("每次读取的条数", "records a poll"))
+    ] = 2_000,
+    as_json: _Json = False,
+) -> None:
+    """Needs Kafka and nothing else. Exit 0 if the postings are what the facts give, 1 if not."""
+    from deploy.seal_replay import replayed, show_replayed
+
+    found = replayed(Settings(), poll, jobs, shuffle)
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        show_replayed(found)
+    raise typer.Exit(found["exit_code"])
+
 
 def prove(
     volunteer_id: Annotated[

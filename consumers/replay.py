@@ -1,0 +1,238 @@
+"""Replay: the ledger computed again from the facts and compared with what is written, byte by byte.
+
+The recorded order of three topics is what the postings themselves say: each names its source and
+the catalogue it saw. A fact that the postings pass over must be in quarantine.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+from random import Random
+from typing import Any
+
+from consumers.log import Log
+from consumers.notes import BadNote, Checkpoint, Note
+from consumers.rows import Place, Record
+from ledger.admission import barred
+from ledger.catalogue import Catalogue, publish
+from ledger.fold import fold
+from ledger.merkle import Range, grow, leaf_hashes
+from ledger.record import Record as Entry
+from ledger.record import digest_of
+from ledger.replay import Book
+from schemas.codec import BY_ID, Undecodable, decode_event, decode_output, encode_as
+from schemas.events import EvaluationSubmitted
+from schemas.posting import Posting, Quarantined
+from schemas.topics import CATALOGUE, CHECKPOINTS, FACTS, POSTINGS, QUARANTINE
+
+_KEPT = 20
+
+
+@dataclass(slots=True)
+class Replayed:
+    """One partition computed again: how many postings, their root, and what differs.
+
+    `balances` are the volunteers' minutes, those with 0 left out.
+    """
+
+    partition: int
+    postings: int = 0
+    root: str = ""
+    differences: list[str] = field(default_factory=list)
+    difference_count: int = 0
+    balances: dict[str, int] = field(default_factory=dict)
+
+    def say(self, difference: str) -> None:
+        """Note a difference; beyond the first ones they are only counted."""
+        self.difference_count += 1
+        if len(self.differences) < _KEPT:
+            self.differences.append(difference)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How to read and compute, which must not matter: records a poll, processes, order of facts.
+
+    `shuffle` None is the recorded order; a number is the seed of another one.
+    """
+
+    poll_records: int = 2_000
+    jobs: int = 1
+    shuffle: int | None = None
+
+
+def replay(bootstrap: str, manner: Manner) -> Iterator[Replayed]:
+    """Every partition, in order; raises LogError."""
+    with Log(bootstrap) as log:
+        partitions = [place.partition for place in log.places([POSTINGS])]
+    tasks = [(bootstrap, partition, manner) for partition in partitions]
+    if manner.jobs <= 1:
+        yield from map(_partition, tasks)
+        return
+    with ProcessPoolExecutor(manner.jobs) as pool:
+        yield from pool.map(_partition, tasks)
+
+
+def _partition(task: tuple[str, int, Manner]) -> Replayed:
+    bootstrap, partition, manner = task
+    with Log(bootstrap) as log:
+        read = _Reader(log, partition, manner.poll_records)
+        if manner.shuffle is None:
+            return _in_order(read)
+        return _in_any_order(read, manner.shuffle)
+
+
+class _Reader:
+    """The records of one partition's topics, up to where they end now."""
+
+    def __init__(self, log: Log, partition: int, poll_records: int) -> None:
+        self._log = log
+        self._poll_records = poll_records
+        self.partition = partition
+        # Postings first: whatever they name is in the log before them.
+        self.postings = self._all(POSTINGS)
+        self.quarantined = {
+            (entry.source_topic, entry.source_offset)
+            for entry in map(_output, self._all(QUARANTINE))
+            if isinstance(entry, Quarantined)
+        }
+        self.facts: Mapping[str, deque[Record]] = {t: deque(self._all(t)) for t in FACTS}
+        self.catalogue = deque(self._all(CATALOGUE, 0))
+        self.checkpoints = self._all(CHECKPOINTS)
+
+    def _all(self, topic: str, partition: int | None = None) -> list[Record]:
+        place = Place(topic, self.partition if partition is None else partition)
+        begin, end = self._log.begins([place])[place], self._log.ends([place])[place]
+        return [
+            record
+            for records in self._log.read(place, begin, end, self._poll_records)
+            for record in records
+        ]
+
+
+def _output(record: Record) -> Any:
+    try:
+        return decode_output(record.value or b"")
+    except Undecodable:
+        return None
+
+
+def _entry(record: Record) -> Entry | None:
+    """A fact or catalogue event as the worker sees it; None for what does not decode."""
+    try:
+        event = decode_event(record.value)
+    except Undecodable:
+        return None
+    key = None if record.key is None else record.key.decode("utf-8", "replace")
+    place = (record.topic, record.partition, record.offset)
+    return Entry(*place, record.timestamp * 1000, key, event, digest_of(record.value or b""))
+
+
+def _learn(catalogue: Catalogue, record: Record) -> None:
+    entry = _entry(record)
+    if entry is not None and barred(entry, catalogue) is None:
+        publish(catalogue, entry.event)  # type: ignore[arg-type]
+    catalogue.next_offset = record.offset + 1
+
+
+def _in_order(read: _Reader) -> Replayed:
+    """Fold the facts in the order that the postings name, and compare every byte."""
+    found, book, catalogue = Replayed(read.partition), Book(), Catalogue()
+    written: list[bytes] = []
+
+    def source(record: Record) -> tuple[str, int]:
+        said = decode_output(record.value or b"")
+        assert isinstance(said, Posting)
+        return said.source_topic, said.source_offset
+
+    for (topic, offset), group in groupby(read.postings, key=source):
+        recorded = [record.value or b"" for record in group]
+        first = decode_output(recorded[0])
+        assert isinstance(first, Posting)
+        while read.catalogue and read.catalogue[0].offset < first.catalogue_offset:
+            _learn(catalogue, read.catalogue.popleft())
+        fact = _next_fact(read, topic, offset, found)
+        if fact is None:
+            found.say(f"#{len(written)}: its source {topic}/{offset} is not in the log")
+            written += recorded
+            continue
+        computed = [
+            encode_as(posting, BY_ID[int.from_bytes(recorded[0][1:5], "big")])
+            for posting in fold(book, fact, catalogue, len(written))
+        ]
+        if computed != recorded:
+            found.say(f"#{len(written)}: {topic}/{offset} gives another posting")
+        written += computed
+    for topic, rest in read.facts.items():
+        for record in rest:
+            if (topic, record.offset) not in read.quarantined:
+                found.say(f"{topic}/{record.offset} has no posting yet")
+    found.postings, found.balances = len(written), _balances(book)
+    found.root = grow(Range(), leaf_hashes(written)).range.root.hex()
+    _compare_roots(read, written, found)
+    return found
+
+
+def _next_fact(read: _Reader, topic: str, offset: int, found: Replayed) -> Entry | None:
+    """The fact at this offset; those passed over on the way must be in quarantine."""
+    waiting = read.facts[topic]
+    while waiting and waiting[0].offset < offset:
+        passed = waiting.popleft()
+        if (topic, passed.offset) not in read.quarantined:
+            found.say(f"{topic}/{passed.offset} was passed over")
+    if not waiting or waiting[0].offset != offset:
+        return None
+    return _entry(waiting.popleft())
+
+
+def _compare_roots(read: _Reader, written: list[bytes], found: Replayed) -> None:
+    """The postings as computed must come to every published root; `verify` looks at signatures."""
+    said = []
+    for record in read.checkpoints:
+        try:
+            said.append(Checkpoint.parse(Note.parse((record.value or b"").decode()).text))
+        except (BadNote, UnicodeDecodeError):
+            found.say(f"{CHECKPOINTS}/{record.offset} is no checkpoint")
+    tree = Range()
+    for checkpoint in sorted(said, key=lambda one: one.size):
+        tree = grow(tree, leaf_hashes(written[tree.size : checkpoint.size])).range
+        if (tree.size, tree.root) != (checkpoint.size, checkpoint.root):
+            found.say(f"the checkpoint of {checkpoint.size} postings has another root")
+
+
+def _in_any_order(read: _Reader, seed: int) -> Replayed:
+    """The facts alone, in an order of their own: the balances must come out the same.
+
+    The catalogue is there from the start, and what was said about attendance comes at the end: both
+    are judgements about facts. Ticks keep the log's time and come where chance puts them.
+    """
+    found, book, catalogue = Replayed(read.partition), Book(), Catalogue()
+    for record in read.catalogue:
+        _learn(catalogue, record)
+    entries = [
+        entry
+        for topic, records in read.facts.items()
+        for record in records
+        if (topic, record.offset) not in read.quarantined and (entry := _entry(record)) is not None
+    ]
+    Random(f"{seed}/{read.partition}").shuffle(entries)
+    entries.sort(key=lambda entry: isinstance(entry.event, EvaluationSubmitted))
+    for entry in entries:
+        found.postings += len(fold(book, entry, catalogue, found.postings))
+    found.balances = _balances(book)
+    recorded: defaultdict[str, int] = defaultdict(int)
+    for record in read.postings:
+        posting = decode_output(record.value or b"")
+        if isinstance(posting, Posting) and posting.volunteer_id:
+            recorded[posting.volunteer_id] = posting.balance_minutes
+    for name in sorted(recorded.keys() | found.balances.keys()):
+        here, there = found.balances.get(name, 0), recorded.get(name, 0)
+        if here != there:
+            found.say(f"{name}: {here} minutes in this order, {there} in the recorded one")
+    return found
+
+
+def _balances(book: Book) -> dict[str, int]:
+    return {n: a.balance_minutes for n, a in sorted(book.accounts.items()) if a.balance_minutes}
