@@ -15,7 +15,7 @@ import csv
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib.resources import files
@@ -72,8 +72,8 @@ def export(
         partition = int(name)
         folder = target / f"p{partition}"
         folder.mkdir()
-        counts[partition] = _write_postings(
-            reader, partition, folder, sum(counts.values()), watcher
+        counts[partition] = write_postings(
+            rows(reader, partition), folder, lambda n: watcher(sum(counts.values()) + n)
         )
         _write_checkpoints(reader, partition, folder)
         tiles = seal / f"p{partition}" / "tile"
@@ -219,15 +219,14 @@ def _strays(lines: pa.Table) -> Iterator[Row]:
     yield from map(_stray, _by_offset(lines).values())
 
 
-def _write_postings(
-    reader: Reader, partition: int, folder: Path, before: int, watcher: Watcher
-) -> int:
+def write_postings(rows: Iterable[Row], folder: Path, watcher: Watcher) -> int:
+    """Write a partition's postings and lines into its folder; how many postings there were."""
     newest, count = newest_form("Posting"), 0
     columns = [column.name for column in newest.columns]
     line_columns = [column.name for column in newest.parts["lines"]]
     with ExitStack() as stack:
         postings = lines = None
-        for row in rows(reader, partition):
+        for row in rows:
             form = titled(row.title) if row.title else newest
             if count % CHUNK == 0 and row.title:
                 stack.close()
@@ -246,8 +245,8 @@ def _write_postings(
             postings.writerow([row.title, *cells, base64.b64encode(row.value).decode()])
             count += 1
             if count % 5_000 == 0:
-                watcher(before + count)
-    watcher(before + count)
+                watcher(count)
+    watcher(count)
     return count
 
 

@@ -8,6 +8,7 @@ possible, begin with an apostrophe. From the cells alone follow the exact bytes 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import getitem
 from typing import Any
 
 from schemas.codec import BY_ID, LATEST, Schema
@@ -20,36 +21,54 @@ Cell = str
 Encoder = Callable[[Cell], bytes]
 
 
+class Table(dict[Cell, bytes]):
+    """Cell -> Avro bytes, computed when first asked for: most cells come again and again.
+
+    A dict, because looking something up in one takes no Python call.
+    """
+
+    def __init__(self, encoded: Encoder) -> None:
+        super().__init__()
+        self._encoded = encoded
+
+    def __missing__(self, cell: Cell) -> bytes:
+        """Raises ValueError or KeyError for a cell that the column cannot have."""
+        if len(self) >= _KEPT_CELLS:
+            self.clear()
+        found = self[cell] = self._encoded(cell)
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A scalar field: its name, value -> cell, cell -> Avro bytes (raises ValueError, KeyError)."""
+    """A scalar field: its name, value -> cell, cell -> Avro bytes."""
 
     name: str
     shown: Callable[[Any], Cell]
-    encoded: Encoder
+    encoded: Table
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A record schema as columns; `parts` are its arrays of records, such as a posting's lines."""
+    """A record schema as columns; `parts` are its arrays of records, such as a posting's lines.
+
+    `places` says which of the fields these are.
+    """
 
     title: str
     frame: bytes
     columns: tuple[Column, ...]
     parts: dict[str, tuple[Column, ...]]
-    order: tuple[str, ...]
+    places: tuple[tuple[int, str], ...]
+    tables: tuple[Table, ...]
 
     def bytes_of(self, cells: Sequence[Cell], parts: dict[str, list[Sequence[Cell]]]) -> bytes:
         """The framed bytes that these cells stand for; raises ValueError or KeyError."""
         if len(cells) != len(self.columns):
             raise ValueError(f"{len(cells)} cells instead of {len(self.columns)}")
-        out, at = [self.frame], 0
-        for name in self.order:
-            if name in self.parts:
-                out.append(_items(self.parts[name], parts.get(name, [])))
-            else:
-                out.append(self.columns[at].encoded(cells[at]))
-                at += 1
+        out = [self.frame, *map(getitem, self.tables, cells)]
+        for at, name in self.places:
+            out.insert(at + 1, _items(self.parts[name], parts.get(name, [])))
         return b"".join(out)
 
     def cells_of(self, raw: dict[str, Any]) -> list[Cell]:
@@ -99,8 +118,9 @@ def _made(schema: Schema) -> Form:
             parts[field["name"]] = tuple(_column(f, named) for f in items["fields"])
         else:
             columns.append(_column(field, named))
-    order = tuple(field["name"] for field in fields)
-    return Form(f"{schema.name}.v{schema.version}", schema.frame, tuple(columns), parts, order)
+    places = tuple((at, f["name"]) for at, f in enumerate(fields) if f["name"] in parts)
+    title, tables = f"{schema.name}.v{schema.version}", tuple(c.encoded for c in columns)
+    return Form(title, schema.frame, tuple(columns), parts, places, tables)
 
 
 def _column(field: dict[str, Any], named: dict[str, Any]) -> Column:
@@ -112,11 +132,11 @@ def _column(field: dict[str, Any], named: dict[str, Any]) -> Column:
         kind = kind[1]
     shown, encoded = _scalar(kind, named)
     if not optional:
-        return Column(field["name"], shown, _kept(encoded))
+        return Column(field["name"], shown, Table(encoded))
     return Column(
         field["name"],
         lambda value: "" if value is None else shown(value) or "'",
-        _kept(lambda cell: b"\0" if cell == "" else b"\2" + encoded(cell)),
+        Table(lambda cell: b"\0" if cell == "" else b"\2" + encoded(cell)),
     )
 
 
@@ -168,28 +188,18 @@ def _nested(kind: Any, named: dict[str, Any], value: Any) -> bytes:
 _FLAGS = {"false": b"\0", "true": b"\1"}
 
 
-def _kept(encoded: Encoder) -> Encoder:
-    """Most cells come again and again: organisations, projects, topics, minutes."""
-    known: dict[Cell, bytes] = {}
-
-    def encode(cell: Cell) -> bytes:
-        found = known.get(cell)
-        if found is None:
-            if len(known) >= _KEPT_CELLS:
-                known.clear()
-            found = known[cell] = encoded(cell)
-        return found
-
-    return encode
-
-
 def _items(columns: tuple[Column, ...], rows: list[Sequence[Cell]]) -> bytes:
     if not rows:
         return b"\0"
     if any(len(row) != len(columns) for row in rows):
         raise ValueError("a row has too few or too many cells")
-    cells = [column.encoded(c) for row in rows for column, c in zip(columns, row, strict=True)]
-    return _whole(len(rows)) + b"".join(cells) + b"\0"
+    tables = [column.encoded for column in columns]
+    items = [b"".join(map(getitem, tables, row)) for row in rows]
+    return _whole(len(rows)) + b"".join(items) + b"\0"
+
+
+_TWO = [bytes((n & 0x7F | 0x80, n >> 7 | 0x80)) for n in range(1 << 14)]
+"""Fourteen bits -> two bytes of a number that goes on after them."""
 
 
 def _whole(number: int) -> bytes:
@@ -197,14 +207,11 @@ def _whole(number: int) -> bytes:
     left = number << 1 if number >= 0 else (-number << 1) - 1
     if left >> 64:
         raise ValueError(f"{number} has more than 64 bits")
-    if left < 0x80:
-        return bytes((left,))
-    out = bytearray()
-    while left > 0x7F:
-        out.append(left & 0x7F | 0x80)
-        left >>= 7
-    out.append(left)
-    return bytes(out)
+    out = b""
+    while left > 0x3FFF:
+        out += _TWO[left & 0x3FFF]
+        left >>= 14
+    return out + (bytes((left,)) if left < 0x80 else bytes((left & 0x7F | 0x80, left >> 7)))
 
 
 def _text(text: str) -> bytes:

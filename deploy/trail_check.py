@@ -1,8 +1,11 @@
 """What needs Kafka: reconciliation, looking into topics, how far the trail is behind."""
 
 import json
+import signal
 import sys
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -60,6 +63,27 @@ def check(settings: Settings, wait_seconds: float) -> dict[str, Any]:
         alone = isinstance(someone, Opened) and not settings.clickhouse
         report = reconcile(someone, log, bar, wait_seconds=0 if alone else wait_seconds)
     return asdict(report) | {"exit_code": report.exit_code}
+
+
+def rounds(
+    settings: Settings, wait_seconds: float, every_seconds: float
+) -> Iterator[dict[str, Any]]:
+    """One report after the other until SIGINT or SIGTERM; raises ShiluError as `check` does.
+
+    A round that nobody can answer, as Kafka or the trail is away, is a report of its own with the
+    state `unknown` and exit code 1: a light that has gone out is not green.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.is_set():
+        began = time.monotonic()
+        try:
+            yield check(settings, wait_seconds)
+        except ShiluError as error:
+            yield {"state": "unknown", "cause": error.code, "zh": error.zh, "en": error.en,
+                   "exit_code": 1}  # fmt: skip
+        stop.wait(max(0.0, every_seconds - (time.monotonic() - began)))
 
 
 def behind_count(settings: Settings, wait_seconds: float) -> int | None:

@@ -5,6 +5,7 @@ imported where it is used.
 """
 
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -193,19 +194,44 @@ def reconcile(
             help=text("最多等多少秒,直到追平", "wait so many seconds for worker and sink"),
         ),
     ] = 10.0,
+    every: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            metavar="SECONDS",
+            help=text("每隔多少秒再对一次,直到 Ctrl-C", "again every so many seconds, till Ctrl-C"),
+        ),
+    ] = None,
     as_json: _Json = False,
 ) -> None:
-    """Every record and every account is compared; differing volunteers and events are named."""
-    from deploy.trail_check import check
+    """Every record and every account is compared; differing volunteers and events are named.
 
-    report = check(Settings(), wait)
+    With --every the exit code is that of the worst round: 1 before 3 before 0; each round is one
+    line of JSON with --json.
+    """
+    from deploy.trail_check import check, rounds
+
+    if every is None:
+        report = check(Settings(), wait)
+        _show_report(report, as_json)
+        raise typer.Exit(report["exit_code"])
+    worst = 0
+    for report in rounds(Settings(), wait, every):
+        _show_report(report, as_json)
+        worst = max(worst, report["exit_code"], key=(0, 3, 1).index)
+    raise typer.Exit(worst)
+
+
+def _show_report(report: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        _print(report)
+        typer.echo(json.dumps(report, ensure_ascii=False))
+        sys.stdout.flush()
+    elif report["state"] == "unknown":
+        typer.echo(f"? {text(report['zh'], report['en'])}")
     else:
         from deploy.trail_view import show_report
 
         show_report(report)
-    raise typer.Exit(report["exit_code"])
 
 
 def tail(
