@@ -6,16 +6,16 @@ possible, begin with an apostrophe. From the cells alone follow the exact bytes 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import getitem
 from typing import Any
 
 from schemas.codec import BY_ID, LATEST, Schema
-from schemas.times import day, instant, iso_date, rfc3339
+from schemas.times import SECOND, day, instant, iso_date, rfc3339
 
 _FORMULA = "=+-@\t\r'"
-_KEPT_CELLS = 50_000
+_KEPT_CELLS = 4_096
 
 Cell = str
 Encoder = Callable[[Cell], bytes]
@@ -33,9 +33,9 @@ class Table(dict[Cell, bytes]):
 
     def __missing__(self, cell: Cell) -> bytes:
         """Raises ValueError or KeyError for a cell that the column cannot have."""
-        if len(self) >= _KEPT_CELLS:
-            self.clear()
-        found = self[cell] = self._encoded(cell)
+        found = self._encoded(cell)
+        if len(self) < _KEPT_CELLS:
+            self[cell] = found
         return found
 
 
@@ -62,7 +62,9 @@ class Form:
     places: tuple[tuple[int, str], ...]
     tables: tuple[Table, ...]
 
-    def bytes_of(self, cells: Sequence[Cell], parts: dict[str, list[Sequence[Cell]]]) -> bytes:
+    def bytes_of(
+        self, cells: Sequence[Cell], parts: Mapping[str, Sequence[Sequence[Cell]]]
+    ) -> bytes:
         """The framed bytes that these cells stand for; raises ValueError or KeyError."""
         if len(cells) != len(self.columns):
             raise ValueError(f"{len(cells)} cells instead of {len(self.columns)}")
@@ -144,7 +146,7 @@ def _scalar(kind: Any, named: dict[str, Any]) -> tuple[Callable[[Any], Cell], En
     kind = named.get(kind, kind) if isinstance(kind, str) else kind
     match kind:
         case {"logicalType": "timestamp-micros"}:
-            return _moment_cell, lambda cell: _whole(_moment(cell))
+            return _moment_cell, _moment
         case {"logicalType": "date"}:
             return _day_cell, lambda cell: _whole(_day(cell))
         case {"type": "enum", "name": name, "symbols": symbols}:
@@ -188,7 +190,7 @@ def _nested(kind: Any, named: dict[str, Any], value: Any) -> bytes:
 _FLAGS = {"false": b"\0", "true": b"\1"}
 
 
-def _items(columns: tuple[Column, ...], rows: list[Sequence[Cell]]) -> bytes:
+def _items(columns: tuple[Column, ...], rows: Sequence[Sequence[Cell]]) -> bytes:
     if not rows:
         return b"\0"
     if any(len(row) != len(columns) for row in rows):
@@ -208,6 +210,9 @@ def _whole(number: int) -> bytes:
     if left >> 64:
         raise ValueError(f"{number} has more than 64 bits")
     out = b""
+    if left >> 42:
+        out = _TWO[left & 0x3FFF] + _TWO[left >> 14 & 0x3FFF] + _TWO[left >> 28 & 0x3FFF]
+        left >>= 42
     while left > 0x3FFF:
         out += _TWO[left & 0x3FFF]
         left >>= 14
@@ -235,8 +240,34 @@ def _moment_cell(micros: int) -> Cell:
         return str(micros)
 
 
-def _moment(cell: Cell) -> int:
-    return instant(cell) if "T" in cell else int(cell)
+class _Minutes(dict[Cell, int]):
+    """A time cut to its minute -> microseconds: parsing a time costs more than all else."""
+
+    def __missing__(self, minute: Cell) -> int:
+        if len(self) >= _KEPT_CELLS:
+            self.clear()
+        found = self[minute] = instant(minute)
+        return found
+
+
+_MINUTES = _Minutes()
+
+
+_SECONDS = {f"{n:02}": n * SECOND for n in range(60)}
+
+
+def _moment(cell: Cell) -> bytes:
+    """RFC 3339 as `rfc3339` writes it: seconds or microseconds, then the offset."""
+    if "T" not in cell:
+        return _whole(int(cell))
+    micros = _MINUTES[cell[:17] + "00" + cell[-6:]] + _SECONDS[cell[17:19]]
+    fraction = cell[19:-6]
+    if fraction:
+        digits = fraction[1:]
+        if fraction[0] != "." or len(digits) != 6 or not (digits.isascii() and digits.isdecimal()):
+            raise ValueError(f"{cell} is no time")
+        micros += int(digits)
+    return _whole(micros)
 
 
 def _day_cell(days: int) -> Cell:

@@ -8,6 +8,7 @@ stretch between two checkpoints is known. Nothing of the bundle is believed but 
 import base64
 import binascii
 import csv
+import gc
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -189,6 +190,17 @@ def _each(tasks: list[Task], jobs: int) -> Iterator[Chunk]:
 
 def _chunk(task: "Task") -> Chunk:
     """Read one file of postings with its lines and hash everything in it."""
+    # No cycles are made here, and looking for some among so many rows takes a tenth of the time.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return _file(task)
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _file(task: "Task") -> Chunk:
     bundle, partition, begin, sizes, tile_size = task
     folder = bundle / f"p{partition}"
     checked = _Postings(partition, begin)

@@ -6,8 +6,8 @@ the largest full subtrees, at most 64 hashes, and grows by batches. Proofs are b
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 HASH_BYTES = 32
 TILE_HEIGHT = 8
@@ -48,9 +48,11 @@ def leaf_hashes(entries: Iterable[bytes]) -> list[bytes]:
     return hashes
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The first `size` leaves: the roots of its full subtrees, the largest first."""
+class Range(NamedTuple):
+    """The first `size` leaves: the roots of its full subtrees, the largest first.
+
+    A tuple, so that it can go from one process to another, compiled or not.
+    """
 
     size: int = 0
     peaks: tuple[bytes, ...] = ()
@@ -66,8 +68,7 @@ class Range:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Grown:
+class Grown(NamedTuple):
     """A range after a batch; `rows[t]` are the new hashes of tile level t, in order."""
 
     range: Range

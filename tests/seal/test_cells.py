@@ -1,0 +1,59 @@
+"""Cells lead back to the exact bytes, whatever the posting; the codec is the judge."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consumers.cells import form_of, newest_form, titled
+from schemas.codec import decode_raw, encode
+from schemas.posting import Line, Posting
+from schemas.validity import EARLIEST, LATEST
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
+    ["", "'", "''", "=1+1", "-x", "@", "+a", "a,b", 'a"b', "a\nb", "v-1"]
+)
+ids = st.none() | texts
+times = st.integers(EARLIEST, LATEST - 1) | st.integers(-(2**63), 2**63 - 1)
+ints = st.integers(-(2**31), 2**31 - 1)
+lines = st.builds(
+    Line, st.integers(0, 9), ids, ids, texts, texts, texts, ids, texts,
+    st.integers(10_957, 84_005) | ints, ints,
+    st.sampled_from(["service", "manual", "import", "training"]),
+    st.sampled_from(["effective", "held_org", "rejected"]), texts,
+)  # fmt: skip
+longs = st.integers(-(2**63), 2**63 - 1)
+outcomes = st.sampled_from(["posted", "held", "duplicate", "refused"])
+postings = st.builds(
+    Posting, ints, longs, texts, ints, longs, texts, texts, texts, longs, times, times, ids, longs,
+    outcomes, ids, st.lists(lines, max_size=3).map(tuple), longs,
+)  # fmt: skip
+
+
+@given(postings)
+@settings(max_examples=300, deadline=None)
+def test_the_cells_of_any_posting_give_its_bytes(posting: Posting) -> None:
+    value = encode(posting)
+    schema, raw = decode_raw(value)
+    form = form_of(schema.id)
+    assert form.bytes_of(form.cells_of(raw), {"lines": form.part_cells("lines", raw)}) == value
+    assert form is titled(form.title)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [("occurred_at", "2025-03-01T08:55:02"), ("occurred_at", "2025-03-01T08:55:60+08:00"),
+     ("occurred_at", "2025-03-01T08:55:+2+08:00"), ("occurred_at", "2025-03-01T08:55:02.5+08:00"),
+     ("occurred_at", "2025-03-01T08:55:02,500000+08:00"), ("occurred_at", "x"), ("index", ""),
+     ("index", str(2**64)), ("outcome", "gift"), ("occurred_at", "2025-13-01T08:55:02+08:00")],
+)  # fmt: skip
+def test_a_cell_that_the_column_cannot_have_is_refused(column: str, cell: str) -> None:
+    form = newest_form("Posting")
+    table = next(c.encoded for c in form.columns if c.name == column)
+    with pytest.raises((ValueError, KeyError)):
+        table[cell]
+
+
+def test_what_a_spreadsheet_would_run_is_text() -> None:
+    form = newest_form("Posting")
+    shown = next(c.shown for c in form.columns if c.name == "reason")
+    assert [shown(v) for v in (None, "", "=1+1", "'x", "x")] == ["", "'", "'=1+1", "''x", "x"]
