@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+QUIX := .venv-quix
 UV := uv==0.13.9
 TESTS ?= tests
 # Once more as plain Python, where the core is compiled: here bugs are planted, and both must agree.
 PLAIN_TESTS ?= tests/ledger tests/streams tests/contract
 CORE := $(wildcard schemas/*.py ledger/*.py streams/batch.py streams/pages.py streams/store.py)
 
-.PHONY: demo test faults plain compile check fix bench bench-all bench-sink bench-trail \
+.PHONY: demo test faults plain compile check fix bench bench-quick bench-all bench-sink bench-trail \
   bench-recovery bench-latency bench-growth docs clean
 
 demo: $(VENV)/.run  ## the main job on realistic input, then the totals
@@ -37,8 +38,11 @@ fix: $(VENV)/.dev  ## what a tool can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev  ## the worker beside its limit
-	$(BIN)/python -m bench.worker
+bench: $(VENV)/.dev $(QUIX)/.done  ## the worker beside its peers, into docs/performance.md
+	$(BIN)/python -m bench.run
+
+bench-quick: $(VENV)/.dev  ## the worker beside Kafka Streams, in three minutes
+	@$(BIN)/python -m bench.run --quick
 
 bench-sink: $(VENV)/.bench  ## the sink beside the raw insert
 	$(BIN)/python -m bench.sink
@@ -81,5 +85,11 @@ $(VENV)/.bench: requirements-bench.lock $(VENV)/.dev
 	@$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-bench.lock
 	@touch $@
 
+# Quix needs an older confluent-kafka than we do.
+$(QUIX)/.done: requirements-quix.lock | $(VENV)/bin/uv
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(QUIX)
+	@$(BIN)/uv pip install --python $(QUIX)/bin/python --require-hashes -r requirements-quix.lock
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build *.so schemas/*.so ledger/*.so streams/*.so .shilu .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(QUIX) build *.so schemas/*.so ledger/*.so streams/*.so .shilu .mypy_cache .ruff_cache .pytest_cache .hypothesis

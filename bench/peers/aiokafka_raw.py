@@ -10,7 +10,7 @@ from schemas.topics import FACTS, PARTITIONS
 
 
 async def main(bootstrap: str, records: int) -> None:
-    """Consume so many records and report."""
+    """Consume so many records."""
     tally = Tally()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
@@ -27,7 +27,6 @@ async def main(bootstrap: str, records: int) -> None:
         for batch in (await consumer.getmany(timeout_ms=500, max_records=10_000)).values():
             for message in batch:
                 tally.take(message.key, message.value)
-    tally.report()
     await consumer.stop()
 
 

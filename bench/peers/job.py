@@ -1,9 +1,6 @@
-"""The job of the raw peers: decode each event, count per key, report."""
+"""The job of the raw peers: decode each event, count per key."""
 
 import io
-import json
-import resource
-import time
 
 from fastavro import schemaless_reader
 
@@ -14,7 +11,6 @@ class Tally:
     """Counts per key of what decodes; what does not is only counted as seen."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic()
         self._counts: dict[bytes | None, int] = {}
         self.seen = 0
 
@@ -31,14 +27,3 @@ class Tally:
         except Exception:  # simulated garbage among the events
             return
         self._counts[key] = self._counts.get(key, 0) + 1
-
-    def report(self) -> None:
-        """Print events, wall and CPU seconds and peak MB as JSON."""
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        result = {
-            "events": self.seen,
-            "wall_seconds": time.monotonic() - self._began,
-            "cpu_seconds": used.ru_utime + used.ru_stime,
-            "peak_mb": used.ru_maxrss // 1024,
-        }
-        print(json.dumps(result))

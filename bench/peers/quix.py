@@ -2,7 +2,7 @@
 
 It has state for a record key, in RocksDB with a changelog, as Kafka Streams has. Here it does less:
 the rules are those of bench/peers/simple.py. It runs until it is stopped, in an environment of its
-own (requirements-bench.lock), because it needs an older confluent-kafka than we do.
+own (requirements-quix.lock), because it needs an older confluent-kafka than we do.
 """
 
 import sys

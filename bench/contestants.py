@@ -1,0 +1,109 @@
+"""Who is measured, as data: how to start each, and when it is done."""
+
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.java import Peer
+
+KAFKA_STREAMS = "kafka-streams"
+WORKER = "worker"
+
+Needs = Literal["nothing", "java", "quix"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """One row of the table. Words in braces in the command and the environment are filled in.
+
+    One that `ends` by itself reads exactly {facts} records and is done when it has ended; the
+    others are done when their group {app_id} has committed everything. `note` says where it does
+    less, or more, than the worker.
+    """
+
+    key: str
+    title: str
+    note: str
+    command: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+    processes: int = 1
+    ends: bool = False
+    needs: Needs = "nothing"
+    checked: bool = False
+    """Does it follow the peers' rules, so that its accounts can be recomputed?"""
+
+
+_RAW = "consumes, decodes, counts; writes nothing"
+_STREAMS = "simpler rules; two threads"
+_JVM = ("-XX:+UseSerialGC", "-Xmx2g")
+
+
+def _raw(key: str, title: str, module: str) -> Contestant:
+    command = (sys.executable, "-m", module, "{bootstrap}", "{facts}")
+    return Contestant(key, title, _RAW, command, ends=True)
+
+
+def _streams(key: str, title: str, store: str, cache: str, threads: int = 2) -> Contestant:
+    command = (
+        "{java}",
+        *_JVM,
+        "-cp",
+        "{jars}",
+        "shilu.peer.Main",
+        *("--bootstrap", "{bootstrap}", "--app-id", "{app_id}"),
+        *("--schemas", "{schemas}", "--state-dir", "{home}/state"),
+        *("--store", store, "--cache", cache, "--threads", str(threads)),
+    )
+    return Contestant(key, title, _STREAMS, command, needs="java", checked=True)
+
+
+def _worker(key: str, title: str, processes: int) -> Contestant:
+    return Contestant(
+        key,
+        title,
+        "the full rules",
+        (sys.executable, "-m", "deploy.cli", "worker", "--name", "worker-{number}"),
+        (
+            ("SHILU_HOME", "{home}/{number}"),
+            ("SHILU_BOOTSTRAP", "{bootstrap}"),
+            ("SHILU_APP_ID", "{app_id}"),
+        ),
+        processes=processes,
+    )
+
+
+ALL = (
+    _raw("confluent", "confluent-kafka and fastavro: a limit", "bench.peers.confluent_raw"),
+    _raw("aiokafka", "aiokafka and fastavro: our client's limit", "bench.peers.aiokafka_raw"),
+    _streams(KAFKA_STREAMS, "Kafka Streams EOS v2, RocksDB, cache", "rocksdb", "on"),
+    _streams("streams-uncached", "Kafka Streams EOS v2, RocksDB, no cache", "rocksdb", "off"),
+    _streams("streams-memory", "Kafka Streams EOS v2, memory, cache", "memory", "on"),
+    _streams("streams-memory-uncached", "Kafka Streams EOS v2, memory, no cache", "memory", "off"),
+    Contestant(
+        "quix",
+        "Quix Streams, exactly once",
+        "simpler rules",
+        ("{quix_python}", "-m", "bench.peers.quix", "{bootstrap}", "{app_id}", "{home}"),
+        needs="quix",
+        checked=True,
+    ),
+    Contestant(
+        "faust",
+        "Faust, stock tables",
+        "simpler rules; at least once",
+        (sys.executable, "-m", "bench.peers.faust_tables", "{bootstrap}", "{app_id}", "{home}"),
+        checked=True,
+    ),
+    _worker(WORKER, "shilu worker, one process", 1),
+    _worker("worker-2", "shilu worker, two processes", 2),
+)
+
+BY_KEY = {contestant.key: contestant for contestant in ALL}
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What has been built or found for those who need it."""
+
+    java: Peer | None = None
+    quix_python: str | None = None

@@ -1,0 +1,180 @@
+"""Processes watched from outside, all alike: wall and CPU seconds, memory, and how far they are."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+POLL_SECONDS = 0.2
+STOP_SECONDS = 30.0
+
+
+class Failed(Exception):
+    """A contestant ended before its work was done; says what it said last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One process to be started."""
+
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    log: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """So much was done by then: seconds since the start, CPU seconds of everybody."""
+
+    events: int
+    wall_seconds: float
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run: what was done at the last sample, and at the one half-way there."""
+
+    end: Sample
+    half: Sample
+    peak_mb: int
+
+    @property
+    def events_per_second(self) -> float:
+        """By the clock, start included."""
+        return self.end.events / self.end.wall_seconds
+
+    @property
+    def events_per_cpu_second(self) -> float:
+        """By the CPU time of all processes, start included."""
+        return self.end.events / self.end.cpu_seconds
+
+    @property
+    def warm_events_per_cpu_second(self) -> float | None:
+        """The second half alone: without the start, and with a warm JIT. None if too coarse."""
+        events = self.end.events - self.half.events
+        cpu = self.end.cpu_seconds - self.half.cpu_seconds
+        return events / cpu if events * 4 > self.end.events and cpu > 1.0 else None
+
+
+@dataclass(slots=True)
+class Tree:
+    """CPU seconds and memory of processes and their descendants, also of those that have ended."""
+
+    roots: Sequence[psutil.Process]
+    peak_bytes: int = 0
+    _cpu: dict[tuple[int, float], float] = field(default_factory=dict)
+
+    def look(self) -> float:
+        """CPU seconds so far."""
+        resident = 0
+        for root in self.roots:
+            with suppress(psutil.Error):
+                for process in (root, *root.children(recursive=True)):
+                    with suppress(psutil.Error):
+                        times = process.cpu_times()
+                        identity = (process.pid, process.create_time())
+                        self._cpu[identity] = times.user + times.system
+                        resident += process.memory_info().rss
+        self.peak_bytes = max(self.peak_bytes, resident)
+        return sum(self._cpu.values())
+
+
+def watch(
+    starts: Sequence[Start],
+    *,
+    facts: int,
+    done: Callable[[], int] | None,
+    seconds_max: float,
+    told: Callable[[int], None],
+) -> Measured:
+    """Start the processes and measure until all facts are done or the time is up.
+
+    `done` says how many facts are; None: a contestant is done when it has ended. Raises Failed.
+    """
+    began = time.monotonic()
+    processes = [_spawn(start) for start in starts]
+    try:
+        if done is None:
+            return _until_ended(starts, processes, facts, began)
+        return _until_done(starts, processes, facts, done, began, seconds_max, told)
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            _reap(process)
+
+
+def _until_done(
+    starts: Sequence[Start],
+    processes: Sequence[subprocess.Popen[bytes]],
+    facts: int,
+    done: Callable[[], int],
+    began: float,
+    seconds_max: float,
+    told: Callable[[int], None],
+) -> Measured:
+    tree = Tree([psutil.Process(process.pid) for process in processes])
+    samples = [Sample(0, 0.0, 0.0)]
+    while samples[-1].events < facts and (now := time.monotonic() - began) < seconds_max:
+        # Asked first: one that ends by itself may have done so since.
+        events = done()
+        cpu = tree.look()
+        if events > samples[-1].events:
+            samples.append(Sample(events, now, cpu))
+            told(events)
+        elif any(process.poll() is not None for process in processes) and done() < facts:
+            raise Failed(_last_words(starts))
+        time.sleep(POLL_SECONDS)
+    end = samples[-1]
+    if end.events == 0:
+        raise Failed(f"nothing done in {seconds_max:.0f} s\n{_last_words(starts)}")
+    half = next(sample for sample in samples if sample.events * 2 >= end.events)
+    return Measured(end, half, tree.peak_bytes >> 20)
+
+
+def _until_ended(
+    starts: Sequence[Start],
+    processes: Sequence[subprocess.Popen[bytes]],
+    facts: int,
+    began: float,
+) -> Measured:
+    """The kernel's own account of a process that has ended is exact."""
+    cpu, peak = 0.0, 0
+    for process in processes:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise Failed(_last_words(starts))
+        cpu += used.ru_utime + used.ru_stime
+        peak += used.ru_maxrss >> 10
+    end = Sample(facts, time.monotonic() - began, cpu)
+    return Measured(end, end, peak)
+
+
+def _spawn(start: Start) -> subprocess.Popen[bytes]:
+    with start.log.open("ab") as log:
+        return subprocess.Popen(
+            start.command,
+            env={**os.environ, **start.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _last_words(starts: Sequence[Start]) -> str:
+    return "\n".join(start.log.read_text("utf-8", "replace")[-2000:] for start in starts)

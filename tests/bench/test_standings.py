@@ -1,0 +1,78 @@
+"""The figures as text: table, ratio line, and where they go in the page."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bench.contestants import BY_KEY, KAFKA_STREAMS, WORKER
+from bench.standings import MARKERS, PAGE, Medians, Rounds, ratio_line, table, write
+from bench.watch import Measured, Sample
+
+OURS, THEIRS = BY_KEY[WORKER], BY_KEY[KAFKA_STREAMS]
+
+
+def measured(events: int, wall: float, cpu: float, peak_mb: int = 100) -> Measured:
+    """A run that was half done after half of its time."""
+    half = Sample(events // 2, wall / 2, cpu / 2)
+    return Measured(Sample(events, wall, cpu), half, peak_mb)
+
+
+def results() -> Rounds:
+    return {
+        OURS: [measured(90_000, 9.0, 6.0), measured(90_000, 4.5, 4.5), measured(90_000, 9.0, 9.0)],
+        THEIRS: [measured(400_000, 20.0, 40.0), measured(400_000, 40.0, 80.0)],
+    }
+
+
+def test_the_median_round_counts() -> None:
+    assert Medians.of(results()[OURS]) == Medians(90_000, 10_000.0, 15_000.0, 15_000.0, 100)
+
+
+def test_the_ratio_line_is_ours_over_theirs() -> None:
+    # Kafka Streams: 15,000 events/s and 7,500 per CPU-second in the median of two.
+    assert ratio_line(results()) == "worker/kafka-streams wall 0.67 cpu 2.00"
+
+
+def test_the_ratio_line_has_a_form_that_scripts_can_read() -> None:
+    line = re.compile(r"worker/kafka-streams wall \d+\.\d\d cpu \d+\.\d\d")
+    few = {OURS: [measured(1, 30.0, 30.0)], THEIRS: [measured(10**6, 1.0, 1.0)]}
+    assert line.fullmatch(ratio_line(results()))
+    assert line.fullmatch(ratio_line(few))
+
+
+def test_every_contestant_is_a_row_with_its_figures() -> None:
+    head, rule, *rows = table(results()).splitlines()
+    assert len({line.count("|") for line in (head, rule, *rows)}) == 1
+    assert rows[0].startswith(
+        "| shilu worker, one process | 10,000 | 15,000 | 15,000 | 100 | 90,000 |"
+    )
+    assert len(rows) == 2
+
+
+def test_a_run_too_short_for_its_second_half_shows_none() -> None:
+    sudden = Measured(Sample(1000, 2.0, 2.0), Sample(1000, 2.0, 2.0), 50)
+    assert Medians.of([sudden]).warm is None
+    assert "| 500 | 500 |  | 50 | 1,000 |" in table({OURS: [sudden]})
+
+
+def test_only_what_lies_between_the_markers_is_replaced(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{MARKERS[0]}\nold\n{MARKERS[1]}\nafter\n", "utf-8")
+    write(page, "new\n")
+    write(page, "newer\n")
+    assert page.read_text("utf-8") == f"before\n{MARKERS[0]}\nnewer\n{MARKERS[1]}\nafter\n"
+
+
+@pytest.mark.parametrize("text", ["", MARKERS[0], f"{MARKERS[1]}", MARKERS[0] * 2 + MARKERS[1]])
+def test_a_page_without_its_markers_is_left_alone(tmp_path: Path, text: str) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(text, "utf-8")
+    with pytest.raises(ValueError, match="has not one"):
+        write(page, "new")
+    assert page.read_text("utf-8") == text
+
+
+def test_the_page_of_the_figures_has_its_markers() -> None:
+    text = PAGE.read_text("utf-8")
+    assert [text.count(marker) for marker in MARKERS] == [1, 1]
