@@ -104,10 +104,22 @@ def watch(
             return _until_ended(starts, processes, facts, began)
         return _until_done(starts, processes, facts, done, began, seconds_max, told)
     finally:
+        family = [child for process in processes for child in _children(process)]
         for process in processes:
             process.terminate()
         for process in processes:
             _reap(process)
+        for child in family:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+
+
+def _children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """All that a process has started: they outlive it if it does not see to them."""
+    try:
+        return psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _until_done(

@@ -12,6 +12,7 @@ import pytest
 
 from bench.watch import Failed, Start, Tree, watch
 
+FOR_EVER = "import time\nwhile True: pass  # until it is stopped"
 BURN = "import time\nwhile time.process_time() < {seconds}: pass\n"
 FAMILY = """
 import subprocess, sys
@@ -46,7 +47,7 @@ def test_one_that_ends_is_measured_with_its_children(tmp_path: Path) -> None:
 def test_one_that_goes_on_is_measured_up_to_where_it_was_done_and_then_stopped(
     tmp_path: Path,
 ) -> None:
-    family = start(tmp_path, FAMILY.format(burn="import time\nwhile True: pass"))
+    family = start(tmp_path, FAMILY.format(burn=FOR_EVER))
     told: list[int] = []
     found = watch([family] * 2, facts=90, done=counting([0, 0, 30, 60, 90]), seconds_max=60,
                   told=told.append)  # fmt: skip
@@ -54,6 +55,9 @@ def test_one_that_goes_on_is_measured_up_to_where_it_was_done_and_then_stopped(
     assert found.half.wall_seconds < found.end.wall_seconds
     assert found.half.cpu_seconds < found.end.cpu_seconds
     assert told == [30, 60, 90]
+    assert not [
+        p for p in psutil.process_iter(["cmdline"]) if FOR_EVER in (p.info["cmdline"] or ())
+    ]
 
 
 def test_what_was_done_when_the_time_was_up_counts(tmp_path: Path) -> None:
