@@ -5,7 +5,7 @@ whether an event gets dearer with the length of a history.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import count, islice
 from random import Random
 
@@ -16,6 +16,8 @@ from schemas.codec import encode
 from schemas.events import Actor, CheckedIn, CheckedOut
 from schemas.times import DAY, MINUTE, SECOND, day
 from schemas.topics import CHECKINS, FACTS, PARTITIONS
+
+FIELDS = [field.name for field in fields(CheckedIn)]
 
 VOLUNTEER = "v-busy"
 SHARE = 9
@@ -59,7 +61,7 @@ def _history(like: CheckedIn) -> Iterator[Sending]:
         )
         end = start + 20 * MINUTE
         check_out = CheckedOut(
-            **{name: getattr(check_in, name) for name in CheckedIn.__slots__}
+            **{name: getattr(check_in, name) for name in FIELDS}
             | {"event_id": _event_id(rng, end), "occurred_at": end}
         )
         for event in (check_in, check_out):

@@ -1,5 +1,6 @@
 """The peers do the job they are compared in: their accounts are those of a plain recomputation."""
 
+import dataclasses
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -42,12 +43,16 @@ def nothing(done: int, of: int) -> None:
     pass
 
 
+def names_of(kind: Any) -> list[str]:
+    return [field.name for field in dataclasses.fields(kind)]
+
+
 def event(kind: type, **fields: Any) -> Any:
     """An event of v-1 with an id of its own."""
     common: dict[str, Any] = {"event_id": event_id_at(0, next(numbers)), "volunteer_id": "v-1"}
     at = fields.get("occurred_at", START)
     whole = {"occurred_at": at, "actor": VOLUNTEER, **TAKEN, **PLACE, **common, **fields}
-    return kind(**{name: whole[name] for name in kind.__slots__})  # type: ignore[attr-defined]
+    return kind(**{name: whole[name] for name in names_of(kind)})
 
 
 def check_in(session: str, minutes: int, **fields: Any) -> Any:
