@@ -54,9 +54,13 @@ class Progress:
                 self._faults.append(fault)
 
     def hinder(self, what: Fault | None) -> None:
-        """Red while the trail cannot be written and the sink tries again; None: it can."""
+        """Red while the trail cannot be written and the sink tries again; None: it can.
+
+        The log went on meanwhile: its end is unknown until it is seen anew.
+        """
         with self._guard:
             self._hindrance = what
+            self._seen_at = float("-inf")
 
     def behind(self) -> dict[Place, int]:
         """Offsets still to come for each place that the sink has not finished."""

@@ -172,6 +172,7 @@ class Sink:
             else:
                 _logger.warning("%s: %s; trying again", code, _WAITED_OUT.get(error.code, error))
             self._hindrance = code
+            self._looked_at = float("-inf")
             self._progress.hinder(Fault(error.code, "trail", error.detail) if error else None)
 
     def _show_written(self) -> None:
