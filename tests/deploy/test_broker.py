@@ -231,9 +231,12 @@ def test_another_process_finds_and_stops_it_even_when_it_is_paused(data_dir: Pat
 
 
 START = """
+import signal
 import sys
 from pathlib import Path
 from deploy.broker import Broker
+# Whoever was started in the background of a script inherits that Ctrl-C is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 broker = Broker(
     Path(sys.argv[1]), tied_to_parent=sys.argv[2] == "tied", jvm_options=sys.argv[3:]
 ).start()
