@@ -116,6 +116,8 @@ def serving(trail: Trail, progress: Progress, owner_file: Path, *, port: int = 0
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((LOOPBACK, port))
+    # Before the address is written down: who reads it at once waits instead of being refused.
+    listener.listen()
     port = listener.getsockname()[1]
     config = uvicorn.Config(
         build(trail, progress, token), log_config=None, access_log=False, lifespan="off",

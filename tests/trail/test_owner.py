@@ -24,6 +24,8 @@ from tests.trail.book import Book, line, random_book
 from tests.trail.fill import fill
 from tests.trail.running import until
 
+HTTP = httpx.Client(timeout=60)  # a busy machine may take more than five seconds
+
 
 @pytest.fixture
 def at(tmp_path: Path) -> At:
@@ -144,10 +146,10 @@ def test_a_long_answer_comes_whole(trail: Trail, url: str, at: At) -> None:
 def test_without_the_token_nothing_is_answered(book: Book, url: str, at: At) -> None:
     asked = {"question": "total", "arguments": {"volunteer_id": "v-1"}}
     for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Bearer"}):
-        assert httpx.post(f"{url}/v1/ask", json=asked, headers=headers).status_code == 401
-        assert httpx.post(f"{url}/v1/stream", json={}, headers=headers).status_code == 401
+        assert HTTP.post(f"{url}/v1/ask", json=asked, headers=headers).status_code == 401
+        assert HTTP.post(f"{url}/v1/stream", json={}, headers=headers).status_code == 401
     assert stat.S_IMODE(at.owner_file.stat().st_mode) == 0o600
-    assert httpx.get(f"{url}/docs").status_code == 404
+    assert HTTP.get(f"{url}/docs").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -165,7 +167,7 @@ def test_without_the_token_nothing_is_answered(book: Book, url: str, at: At) -> 
 def test_there_is_no_free_question(url: str, at: At, asked: dict[str, object]) -> None:
     token = json.loads(at.owner_file.read_text())["facts"]["token"]
     headers = {"Authorization": f"Bearer {token}"}
-    assert httpx.post(f"{url}/v1/ask", json=asked, headers=headers).status_code == 422
+    assert HTTP.post(f"{url}/v1/ask", json=asked, headers=headers).status_code == 422
 
 
 def test_a_stream_takes_only_known_names(url: str, at: At) -> None:
@@ -211,7 +213,7 @@ def test_an_owner_that_was_killed_is_no_owner(
 
 def test_the_address_is_gone_when_the_owner_has_stopped(trail: Trail, at: At) -> None:
     with serving(trail, Progress(), at.owner_file) as url:
-        assert httpx.get(f"{url}/health").status_code == 503
+        assert HTTP.get(f"{url}/health").status_code == 503
         assert find_owner(at) is not None
     assert not at.owner_file.exists()
     assert find_owner(at) is None
@@ -219,7 +221,7 @@ def test_the_address_is_gone_when_the_owner_has_stopped(trail: Trail, at: At) ->
 
 def test_health_says_how_far_behind_and_is_red_for_good(url: str, progress: Progress) -> None:
     def light() -> tuple[int, str, int]:
-        answer = httpx.get(f"{url}/health")
+        answer = HTTP.get(f"{url}/health")
         return answer.status_code, answer.json()["state"], answer.json()["behind"]
 
     place = Place("service.checkins", 3)
@@ -227,14 +229,14 @@ def test_health_says_how_far_behind_and_is_red_for_good(url: str, progress: Prog
     progress.saw({place: 10})
     progress.wrote({place: 4})
     assert light() == (200, "behind", 6)
-    assert httpx.get(f"{url}/health").json()["places"] == {"service.checkins/3": 6}
+    assert HTTP.get(f"{url}/health").json()["places"] == {"service.checkins/3": 6}
     progress.wrote({place: 10})
     assert light() == (200, "green", 0)
     progress.add(Fault("index_gap", "ledger.postings/0", "offset 7"))
     progress.wrote({place: 11})
     assert light() == (503, "red", 0)
-    assert httpx.get(f"{url}/health").json()["faults"][0]["code"] == "index_gap"
-    assert "shilu_trail_rows_total" in httpx.get(f"{url}/metrics").text
+    assert HTTP.get(f"{url}/health").json()["faults"][0]["code"] == "index_gap"
+    assert "shilu_trail_rows_total" in HTTP.get(f"{url}/metrics").text
 
 
 def test_many_ask_at_once_and_get_their_own_answers(trail: Trail, url: str, at: At) -> None:
