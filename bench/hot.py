@@ -17,8 +17,6 @@ from schemas.events import Actor, CheckedIn, CheckedOut
 from schemas.times import DAY, MINUTE, SECOND, day
 from schemas.topics import CHECKINS, FACTS, PARTITIONS
 
-FIELDS = [field.name for field in fields(CheckedIn)]
-
 VOLUNTEER = "v-busy"
 SHARE = 9
 """So many facts of the one volunteer follow each fact of anybody else."""
@@ -61,7 +59,7 @@ def _history(like: CheckedIn) -> Iterator[Sending]:
         )
         end = start + 20 * MINUTE
         check_out = CheckedOut(
-            **{name: getattr(check_in, name) for name in FIELDS}
+            **{field.name: getattr(check_in, field.name) for field in fields(check_in)}
             | {"event_id": _event_id(rng, end), "occurred_at": end}
         )
         for event in (check_in, check_out):
