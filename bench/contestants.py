@@ -1,13 +1,16 @@
 """Who is measured, as data: how to start each, and when it is done."""
 
+import os
 import sys
 from dataclasses import dataclass
 from typing import Literal
 
 from bench.java import Peer
+from schemas.topics import PARTITIONS
 
-KAFKA_STREAMS = "kafka-streams"
 WORKER = "worker"
+QUICK_STREAMS = "streams-c1"
+"""The Kafka Streams of bench-quick: in so short a run the quicker of Java's compilers wins."""
 
 Needs = Literal["nothing", "java", "quix"]
 
@@ -29,13 +32,16 @@ class Contestant:
     processes: int = 1
     ends: bool = False
     needs: Needs = "nothing"
+    kafka_streams: bool = False
     checked: bool = False
     """Does it follow the peers' rules, so that its accounts can be recomputed?"""
 
 
 _RAW = "consumes, decodes, counts; writes nothing"
-_STREAMS = "simpler rules; two threads"
-_JVM = ("-XX:+UseSerialGC", "-Xmx2g")
+_THREADS = min(os.cpu_count() or 1, PARTITIONS)
+_STREAMS = f"simpler rules; threads: {_THREADS}"
+_C1 = "-XX:TieredStopAtLevel=1"
+_JVM = ("-XX:+UseSerialGC", "-Xmx2g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 
 
 def _raw(key: str, title: str, module: str) -> Contestant:
@@ -43,18 +49,22 @@ def _raw(key: str, title: str, module: str) -> Contestant:
     return Contestant(key, title, _RAW, command, ends=True)
 
 
-def _streams(key: str, title: str, store: str, cache: str, threads: int = 2) -> Contestant:
+def _streams(
+    key: str, what: str, *, store: str = "rocksdb", cache: str = "on", jvm: tuple[str, ...] = ()
+) -> Contestant:
     command = (
         "{java}",
         *_JVM,
+        *jvm,
         "-cp",
         "{jars}",
         "shilu.peer.Main",
         *("--bootstrap", "{bootstrap}", "--app-id", "{app_id}"),
         *("--schemas", "{schemas}", "--state-dir", "{home}/state"),
-        *("--store", store, "--cache", cache, "--threads", str(threads)),
+        *("--store", store, "--cache", cache, "--threads", str(_THREADS)),
     )
-    return Contestant(key, title, _STREAMS, command, needs="java", checked=True)
+    title = f"Kafka Streams EOS v2, {what}"
+    return Contestant(key, title, _STREAMS, command, needs="java", kafka_streams=True, checked=True)
 
 
 def _worker(key: str, title: str, processes: int) -> Contestant:
@@ -75,10 +85,11 @@ def _worker(key: str, title: str, processes: int) -> Contestant:
 ALL = (
     _raw("confluent", "confluent-kafka and fastavro: a limit", "bench.peers.confluent_raw"),
     _raw("aiokafka", "aiokafka and fastavro: our client's limit", "bench.peers.aiokafka_raw"),
-    _streams(KAFKA_STREAMS, "Kafka Streams EOS v2, RocksDB, cache", "rocksdb", "on"),
-    _streams("streams-uncached", "Kafka Streams EOS v2, RocksDB, no cache", "rocksdb", "off"),
-    _streams("streams-memory", "Kafka Streams EOS v2, memory, cache", "memory", "on"),
-    _streams("streams-memory-uncached", "Kafka Streams EOS v2, memory, no cache", "memory", "off"),
+    _streams("streams", "RocksDB, cache"),
+    _streams(QUICK_STREAMS, "RocksDB, cache, only Java's C1", jvm=(_C1,)),
+    _streams("streams-uncached", "RocksDB, no cache", cache="off"),
+    _streams("streams-memory", "memory, cache", store="memory"),
+    _streams("streams-memory-uncached", "memory, no cache", store="memory", cache="off"),
     Contestant(
         "quix",
         "Quix Streams, exactly once",

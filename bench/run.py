@@ -1,6 +1,7 @@
 """`make bench` and `make bench-quick`: real Kafka, every contestant a process of its own."""
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from bench import standings
 from bench.bars import console
-from bench.contestants import ALL, BY_KEY, KAFKA_STREAMS, WORKER, Contestant, Tools
+from bench.contestants import ALL, BY_KEY, QUICK_STREAMS, WORKER, Contestant, Tools
 from bench.ground import Ground
 from bench.java import build
 from bench.log import Log
@@ -55,7 +56,7 @@ def main() -> None:
 
 def quick(asked: argparse.Namespace, began: float) -> None:
     """A B A B of the worker and Kafka Streams within QUICK_SECONDS; ends with the ratio line."""
-    contestants = [BY_KEY[key] for key in (WORKER, KAFKA_STREAMS)]
+    contestants = [BY_KEY[key] for key in (WORKER, QUICK_STREAMS)]
 
     def seconds_max(left: int) -> float:
         rest = QUICK_SECONDS - (time.monotonic() - began) - _CLEARING_SECONDS * left
@@ -88,6 +89,7 @@ def measured(
 ) -> Results:
     """The rounds on a broker of their own."""
     tools = _tools(contestants)
+    _tell_if_busy()
     with tempfile.TemporaryDirectory(prefix="shilu-bench-") as folder:
         kafka = Path(folder) / "kafka"
         with Broker(kafka, tied_to_parent=True, heap="1g", jvm_options=()) as broker:
@@ -96,6 +98,15 @@ def measured(
             return run_all(
                 ground, log, path, contestants, tools, rounds=rounds, seconds_max=seconds_max
             )
+
+
+def _tell_if_busy() -> None:
+    """A machine that others use makes every start dear; it is the short runs that suffer."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load > cores * 1.5:
+        console.print(
+            f"[yellow]{load:.0f} processes want {cores} cores: these figures say little.[/]"
+        )
 
 
 def _tools(contestants: Sequence[Contestant]) -> Tools:
