@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from bench.cache import bench_cache, forget_older
 from deploy.errors import ShiluError
-from deploy.jars import cache_dir
 
 SOURCE = Path(__file__).parent / "peers" / "kafka_streams"
 
@@ -43,13 +43,13 @@ def build(note: Callable[[str], None]) -> Peer:
     digest = sha256()
     for source in (SOURCE / "pom.xml", *sorted(SOURCE.glob("src/**/*.java"))):
         digest.update(source.relative_to(SOURCE).as_posix().encode() + source.read_bytes())
-    place = cache_dir() / "bench" / f"kafka-streams-{digest.hexdigest()[:16]}"
-    place.parent.mkdir(parents=True, exist_ok=True)
+    place = bench_cache() / f"kafka-streams-{digest.hexdigest()[:16]}"
     with place.with_suffix(".lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         if not place.exists():
             note("building the Kafka Streams peer with Maven")
             _compile(place)
+            forget_older(place)
     return Peer(shutil.which("java") or "java", f"{place / 'peer.jar'}:{place / 'lib'}/*")
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
+from bench.cache import bench_cache, forget_older
 from bench.hot import SHARE, crowd_on_one
-from deploy.jars import cache_dir
 from producers.record import partition_of
 from producers.simulate import Plan, simulate
 from schemas.times import day
@@ -51,7 +51,8 @@ class Log:
         for pattern in _MADE_BY:
             for source in sorted(_ROOT.glob(pattern)):
                 digest.update(source.read_bytes())
-        return cache_dir() / "bench" / f"log-{digest.hexdigest()[:16]}.gz"
+        name = f"log-{'hot' if self.hot else 'even'}-{self.facts}-{digest.hexdigest()[:16]}.gz"
+        return bench_cache() / name
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,6 @@ def prepared(log: Log, told: Told) -> Path:
     path = log.path
     if path.exists():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     facts = 0
     with gzip.open(partial, "wb", compresslevel=1) as out:
@@ -82,6 +82,7 @@ def prepared(log: Log, told: Told) -> Path:
             if facts % _TOLD_EVERY == 0:
                 told(facts, log.facts)
     partial.replace(path)
+    forget_older(path)
     return path
 
 
