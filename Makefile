@@ -7,7 +7,7 @@ UV := uv==0.13.9
 TESTS ?= tests
 # Once more as plain Python, where the core is compiled: here bugs are planted, and both must agree.
 PLAIN_TESTS ?= tests/ledger tests/streams tests/contract
-CORE := $(wildcard schemas/*.py ledger/*.py streams/batch.py streams/pages.py streams/store.py)
+CORE := $(wildcard schemas/*.py ledger/*.py streams/batch.py streams/forms.py streams/pages.py streams/store.py)
 
 .PHONY: demo test faults plain compile check fix bench bench-quick bench-all bench-sink bench-trail \
   bench-recovery bench-latency bench-growth docs clean

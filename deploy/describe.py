@@ -26,14 +26,19 @@ _OUTPUTS = {
     "Quarantined": (QUARANTINE, "原消息的键 · the original key"),
 }
 
-_CODES = ("reason", "kind", "service_field", "role", "dimension")
-_TEXTS = ("name", "app", "region", "timezone", "comment_ref", "identity_hash")
+_CODES = ("reason", "kind", "service_field", "role", "dimension", "source_system")
+_TEXTS = (
+    "name", "app", "region", "timezone", "comment_ref", "identity_hash", "content_ref", "row_hash",
+)  # fmt: skip
 _LIMITS = {
     "evidence": "至多 16 条,每条 1–256 字符 · at most 16, each 1–256 printable characters",
     "scores": "1–16",
     "score": "1–5",
     "offset_minutes": "-1080 … 1080",
     "version": "1 … 1000000",
+    "partner_org_ids": "至多 16 个编号 · at most 16 ids",
+    "holidays": "至多 400 天 · at most 400 days",
+    "workdays": "至多 64 天 · at most 64 days",
     "birth_month": "YYYY-MM",
     "utc_offsets": "`from_at` 升序 · ascending `from_at`",
 }

@@ -1,11 +1,15 @@
 """May a decoded record enter the ledger? (docs/rules.md, section 1)"""
 
 from ledger.catalogue import Catalogue
+from ledger.lateness import happened_at, skew_micros
 from ledger.record import Record
-from schemas.events import ClockTicked
-from schemas.times import DAY, MINUTE, rfc3339
+from schemas.events import CheckedIn, CheckedOut, ClockTicked, HoursImported, TrainingRecorded
+from schemas.times import DAY, HOUR, rfc3339
 from schemas.topics import FACTS, KEY_OF, TOPIC_OF
 from schemas.validity import faults
+
+_MOST_AHEAD = 18 * HOUR
+"""No civil time is further ahead of UTC."""
 
 
 def barred(record: Record, catalogue: Catalogue) -> tuple[str, str] | None:
@@ -28,11 +32,17 @@ def barred(record: Record, catalogue: Catalogue) -> tuple[str, str] | None:
 
 def _in_the_future(record: Record, catalogue: Catalogue) -> tuple[str, str] | None:
     """What happened cannot have happened after it was received; clocks may differ a little."""
-    skew = catalogue.default_policy(record.recorded_at // DAY).max_clock_skew_minutes * MINUTE
-    latest = record.recorded_at + skew
-    for field in ("occurred_at", "start_at", "end_at"):
-        at = getattr(record.event, field, None)
-        if at is not None and at > latest:
+    event = record.event
+    latest = record.recorded_at + skew_micros(record.recorded_at, catalogue)
+    if isinstance(event, CheckedIn | CheckedOut):
+        times = {"occurred_at": happened_at(event, record.recorded_at, catalogue)[0]}
+    elif isinstance(event, HoursImported | TrainingRecorded):
+        # No place on earth has this date yet before then.
+        times = {"service_date": event.service_date * DAY - _MOST_AHEAD}
+    else:
+        times = {field: getattr(event, field, 0) for field in ("occurred_at", "start_at", "end_at")}
+    for field, at in times.items():
+        if at > latest:
             received = rfc3339(record.recorded_at)
             return "in_the_future", f"{field}={rfc3339(at)}, received {received}"
     return None

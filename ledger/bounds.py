@@ -3,22 +3,28 @@
 A state page must stay a small record, and an event must not get dear.
 """
 
-from typing import Final, assert_never
+from typing import Final
 
 from ledger.account import Account
 from ledger.spans import Span, span_key
 from schemas.events import (
     CheckedIn,
     CheckedOut,
+    CorrectionRequested,
+    Decision,
     EvaluationSubmitted,
     Fact,
+    HoursClaimed,
     HoursGranted,
-    SessionVoided,
+    HoursImported,
+    TrainingRecorded,
 )
 
 CHECK_OUTS_MAX: Final = 64
 SPANS_A_DAY_MAX: Final = 500
 """Sessions and grants that may begin on one UTC day, so that a state page stays a small record."""
+ACTS_MAX: Final = 64
+"""Requests and decisions about one span."""
 WAITING_MAX: Final = 256
 """Spans of one volunteer that may be open, orphaned or unknown to the catalogue at once."""
 
@@ -37,18 +43,37 @@ def keys_of(event: Fact) -> tuple[str, ...]:
     match event:
         case CheckedIn() | CheckedOut():
             return seen, span_key("service", event.session_id), "p/" + event.project_id
-        case HoursGranted():
-            return seen, span_key("manual", event.grant_id), "p/" + event.project_id
-        case SessionVoided(session_id=str(session_id)):
-            return seen, span_key("service", session_id)
-        case SessionVoided():
-            return seen, span_key("manual", event.grant_id or "")
+        case HoursImported():
+            return seen, grant_key(event.grant_id), "p/" + event.project_id, row_key(event)
+        case HoursGranted() | HoursClaimed() | TrainingRecorded():
+            return seen, grant_key(event.grant_id), "p/" + event.project_id
         case EvaluationSubmitted():
             return seen, evaluation_key(event)
         case _:
-            assert_never(event)
+            key = _target_key(event)
+            return (
+                (seen, key, "p/" + event.project_id)
+                if isinstance(event, CorrectionRequested)
+                else (seen, key)
+            )
+
+
+def _target_key(event: Decision) -> str:
+    if event.session_id is not None:
+        return span_key("service", event.session_id)
+    return grant_key(event.grant_id or "")
+
+
+def grant_key(grant_id: str) -> str:
+    """The key of a grant, claim, imported row or training record; they share their ids."""
+    return span_key("manual", grant_id)
 
 
 def evaluation_key(event: EvaluationSubmitted) -> str:
     """One evaluation per project and organisation stands."""
     return f"v/{event.project_id}/{event.evaluator_org_id}"
+
+
+def row_key(event: HoursImported) -> str:
+    """A row of another system's record is taken over once."""
+    return f"i/{event.source_system}/{event.row_hash}"

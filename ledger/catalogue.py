@@ -1,42 +1,15 @@
-"""What is registered: organisations, projects, sites, shifts, policies, folded in log order."""
+"""What is registered: organisations, projects, sites, shifts, policies, people, asked by date."""
 
 from dataclasses import dataclass, field
-from typing import Final, assert_never
+from typing import Final
 
-from schemas.events import (
-    CatalogueEvent,
-    OrgRegistered,
-    PolicyPublished,
-    ProjectPublished,
-    ShiftScheduled,
-    SitePublished,
-    UtcOffset,
-    VolunteerRegistered,
-)
+from ledger.people import People
+from ledger.policy import BUILT_IN, Policy
+from ledger.workdays import PLAIN, Workdays
+from schemas.events import UtcOffset
 from schemas.times import DAY, MINUTE
 
 CHINA_OFFSET_MINUTES: Final = 480
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """One version of the rules of an hour; lengths in minutes, `effective_from` a day number."""
-
-    policy_id: str = "default"
-    version: int = 0
-    effective_from: int = 0
-    max_open_minutes: int = 720
-    max_session_minutes: int = 1440
-    late_event_window_minutes: int = 10_080
-    max_clock_skew_minutes: int = 5
-
-    @property
-    def label(self) -> str:
-        """As it stands on lines: policy_id@version."""
-        return f"{self.policy_id}@{self.version}"
-
-
-BUILT_IN: Final = Policy()
 
 
 @dataclass(slots=True, init=False, unsafe_hash=True)
@@ -64,16 +37,48 @@ class Place:
         self.host_org_id = host_org_id
 
 
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who runs a site from one day to another, both included."""
+
+    org_id: str
+    first_day: int
+    last_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A planned shift, in UTC microseconds."""
+
+    project_id: str
+    activity_id: str
+    start: int
+    end: int
+
+
 @dataclass(slots=True)
 class Catalogue:
     """The registered things after the first `next_offset` records of registry.catalogue."""
 
     next_offset: int = 0
     orgs: set[str] = field(default_factory=set)
+    parents: dict[str, str] = field(default_factory=dict)
+    successors: dict[str, str] = field(default_factory=dict)
     project_policy: dict[str, str] = field(default_factory=dict)
+    project_orgs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     site_offsets: dict[str, tuple[UtcOffset, ...]] = field(default_factory=dict)
+    site_owner: dict[str, str] = field(default_factory=dict)
+    operators: dict[str, tuple[Operator, ...]] = field(default_factory=dict)
     activities: dict[str, set[str]] = field(default_factory=dict)
+    shifts: dict[str, Shift] = field(default_factory=dict)
+    cancelled: set[str] = field(default_factory=set)
+    rosters: dict[str, set[str]] = field(default_factory=dict)
+    rostered: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     policies: dict[str, tuple[Policy, ...]] = field(default_factory=dict)
+    labelled: dict[str, Policy] = field(default_factory=lambda: {BUILT_IN.label: BUILT_IN})
+    tiered: bool = False
+    calendars: dict[str, Workdays] = field(default_factory=dict)
+    people: People = field(default_factory=People)
 
     def policy(self, project_id: str, day: int) -> Policy | None:
         """The version of the project's policy for a local day; None if it has none.
@@ -104,6 +109,61 @@ class Catalogue:
             and (place.site_id is None or place.site_id in self.site_offsets)
             and place.activity_id in self.activities.get(place.project_id, (place.activity_id,))
         )
+
+    def may_record(self, place: Place, day: int) -> bool:
+        """Is who records the organiser (V2 article 26): owner or partner of the project, or who
+        runs the site on that day? True while the project is not known."""
+        orgs = self.project_orgs.get(place.project_id)
+        return (
+            orgs is None
+            or place.recording_org_id in orgs
+            or place.recording_org_id in self.operators_of(place.site_id, day)
+        )
+
+    def has_a_say(self, org_id: str, place: Place, day: int) -> bool:
+        """May an organisation decide about service at a place: the recorder, the organisation
+        above it, the project's owner or partners, the site's operator, a successor of one of
+        these?"""
+        recorder = place.recording_org_id
+        orgs = {recorder, *self.project_orgs.get(place.project_id, ())}
+        orgs.update(self.operators_of(place.site_id, day))
+        if recorder in self.parents:
+            orgs.add(self.parents[recorder])
+        return org_id in orgs or any(self.succeeds(org_id, org) for org in orgs)
+
+    def succeeds(self, org_id: str, ended: str) -> bool:
+        """Did an organisation take over what another one was, perhaps by way of others?"""
+        met = {ended}
+        while (next_id := self.successors.get(ended)) is not None and next_id not in met:
+            if next_id == org_id:
+                return True
+            met.add(next_id)
+            ended = next_id
+        return False
+
+    def operators_of(self, site_id: str | None, day: int) -> list[str]:
+        """Who runs a site on a day; its owner unless somebody was assigned."""
+        if site_id is None:
+            return []
+        named = [
+            operator.org_id
+            for operator in self.operators.get(site_id, ())
+            if operator.first_day <= day <= operator.last_day
+        ]
+        return named or ([self.site_owner[site_id]] if site_id in self.site_owner else [])
+
+    def walks_in(self, volunteer_id: str, place: Place, shift_id: str | None) -> bool:
+        """Is there a roster, and somebody not on it? The shift's own counts where it has one."""
+        roster = self.rosters.get(shift_id) if shift_id is not None else None
+        if roster is not None:
+            return volunteer_id not in roster
+        shifts = self.rostered.get((place.project_id, place.activity_id))
+        return shifts is not None and not any(volunteer_id in self.rosters[s] for s in shifts)
+
+    def deadline(self, policy: Policy, day: int) -> int:
+        """The last day on which service of a day is recorded in time (V2 article 11)."""
+        calendar = self.calendars.get(policy.calendar_id or "", PLAIN)
+        return calendar.after(day, policy.record_deadline_days)
 
     def offset_micros(self, site_id: str | None, at: int) -> int:
         """Civil time minus UTC at a site, in microseconds; China's where the site says nothing."""
@@ -136,55 +196,3 @@ class Catalogue:
 
     def _offsets(self, site_id: str | None) -> tuple[UtcOffset, ...]:
         return self.site_offsets.get(site_id, ()) if site_id is not None else ()
-
-
-def publish(catalogue: Catalogue, event: CatalogueEvent) -> str | None:
-    """Fold one event into the catalogue, in place; the reason code if it is refused.
-
-    Publishing again replaces organisations, projects and sites; policy versions are immutable.
-    """
-    match event:
-        case OrgRegistered():
-            catalogue.orgs.add(event.org_id)
-        case ProjectPublished():
-            catalogue.project_policy[event.project_id] = event.policy_id or "default"
-        case SitePublished():
-            catalogue.site_offsets[event.site_id] = event.utc_offsets
-        case ShiftScheduled():
-            if event.end_at <= event.start_at:
-                return "end_before_start"
-            catalogue.activities.setdefault(event.project_id, set()).add(event.activity_id)
-        case PolicyPublished():
-            return _publish_policy(catalogue, event)
-        case VolunteerRegistered():
-            pass
-        case _:
-            assert_never(event)
-    return None
-
-
-def _publish_policy(catalogue: Catalogue, event: PolicyPublished) -> str | None:
-    policy = Policy(
-        event.policy_id,
-        event.version,
-        event.effective_from,
-        event.max_open_minutes,
-        event.max_session_minutes,
-        event.late_event_window_minutes,
-        event.max_clock_skew_minutes,
-    )
-    # A session of at most a day keeps the search for overlaps within two days.
-    if (
-        not 0 < policy.max_open_minutes <= policy.max_session_minutes <= 1440
-        or policy.late_event_window_minutes < 0
-        or policy.max_clock_skew_minutes < 0
-    ):
-        return "policy_out_of_range"
-    versions = catalogue.policies.get(policy.policy_id, ())
-    for known in versions:
-        if known.version == policy.version:
-            return None if known == policy else "version_exists"
-    catalogue.policies[policy.policy_id] = tuple(
-        sorted((*versions, policy), key=lambda p: (p.effective_from, p.version))
-    )
-    return None

@@ -4,8 +4,9 @@ from ledger.account import Account, put, span_of
 from ledger.catalogue import Catalogue
 from ledger.rating import credit, set_due
 from ledger.record import Record
-from ledger.rules import Result, posting
-from ledger.spans import Span, settled
+from ledger.results import Result, outcome_of, posting
+from ledger.settling import WAITS, settled
+from ledger.spans import Span
 from schemas.posting import Posting
 
 
@@ -23,8 +24,8 @@ def fall_due(account: Account, record: Record, catalogue: Catalogue, index: int)
     for key in sorted(key for key, at in account.due.items() if at <= record.recorded_at):
         span = span_of(account, "manual" if key.startswith("g/") else "service", key[2:])
         assert span is not None
-        result = _released(account, span, catalogue) if span.end is not None else None
-        if span.end is None:
+        result = _released(account, span, catalogue) if span.reason in WAITS else None
+        if span.reason not in WAITS:
             result = _closed(account, span)
         if result is not None:
             postings.append(posting(account, record, catalogue, index + len(postings), result))
@@ -37,17 +38,18 @@ def _closed(account: Account, span: Span) -> Result:
     new.closed = True
     put(account, span, new)
     set_due(account, span.key, None)
-    return "held", "no_check_in" if span.start is None else "no_check_out", ()
+    return "held", "no_check_in" if span.facts.start is None else "no_check_out", ()
 
 
 def _released(account: Account, span: Span, catalogue: Catalogue) -> Result | None:
-    """What the catalogue says now of a span it did not know; None if it still does not."""
-    now = settled(span, catalogue)
-    if now.reason == "unknown_activity":
+    """What the catalogue says now of a span that waits for it; None if nothing else than before."""
+    now = settled(span, account.volunteer_id, catalogue)
+    if now.reason == span.reason:
         return None
-    set_due(account, span.key, None)
-    now, lines, _ = credit(account, span, now)
-    return "posted" if now.state == "effective" else "held", now.reason, lines
+    if now.reason not in WAITS:
+        set_due(account, span.key, None)
+    now, lines, lost = credit(account, span, now, catalogue)
+    return outcome_of(now, lines, lost)
 
 
 def idle(record: Record, catalogue: Catalogue, index: int) -> Posting:

@@ -1,26 +1,44 @@
 """Keeping a span: its minutes, its neighbours' minutes, the lines that follow, the totals."""
 
+from typing import Final
+
 from ledger.account import Account, lookup, put, remember, spans_on
-from ledger.spans import Span, days_between, differences, joined, line, overlap, rank, share_of
-from schemas.posting import Line
+from ledger.acts import ORG, PROVINCE
+from ledger.catalogue import Catalogue
+from ledger.spans import (
+    Minutes,
+    Span,
+    days_between,
+    differences,
+    joined,
+    line,
+    overlap,
+    rank,
+    share_of,
+)
+from schemas.posting import Line, State
 
 Change = tuple[Span | None, Span]
 """A span before and after."""
 
+DAY_MINUTES: Final = 1440
 
-def credit(account: Account, old: Span | None, new: Span) -> tuple[Span, tuple[Line, ...], int]:
-    """Keep the new version of a span and give it and all it overlaps their minutes.
+
+def credit(
+    account: Account, old: Span | None, new: Span, catalogue: Catalogue
+) -> tuple[Span, tuple[Line, ...], int]:
+    """Keep the new version of a span and give it and all it bears on their minutes.
 
     Returns the span with its minutes, the differences as lines (totals follow them), and the
     microseconds of the span that others keep.
     """
-    changes, lost = _rated(account, old, new)
+    changes, lost = _rated(account, old, new, catalogue)
     _count_project(account, old, new)
     lines: list[Line] = []
     for before, after in changes:
         put(account, before, after)
-        for span, day, minutes in differences(before, after):
-            lines.append(line(len(lines), span, day, minutes))
+        for span, day, minutes, state in differences(before, after):
+            lines.append(line(len(lines), span, day, minutes, state))
             _add(account, lines[-1])
     return changes[0][1], tuple(lines), lost
 
@@ -32,60 +50,160 @@ def _add(account: Account, line: Line) -> None:
         account.balance_minutes += line.minutes
 
 
-def _rated(account: Account, old: Span | None, new: Span) -> tuple[list[Change], int]:
+def _rated(
+    account: Account, old: Span | None, new: Span, catalogue: Catalogue
+) -> tuple[list[Change], int]:
     """The new version of a span and every neighbour whose minutes it changes, before and after;
     and the microseconds of the new version that others keep.
-
-    One sweep in the order of rank: each takes what the ones before it have left.
     """
-    new = _with_minutes(new, ()) if new.minutes else new
-    low, high = _reach([new] if old is None else [old, new])
-    if low == high:
+    here = [span for span in (old, new) if span is not None and span.state is not None]
+    if not here:
         return [(old, new)], 0
-    met = _others(account, new, low, high)
-    if not met:
-        return [(old, _with_minutes(new, share_of(new, ())[0]))], 0
-    touched = {span.key for span in met}
-    wide_low, wide_high = _reach([new, *met])
-    changes: list[Change] = [(old, new)]
-    lost_micros = 0
-    covers: list[tuple[int, int]] = []
-    bearing = _others(account, new, wide_low, wide_high)
-    for span in sorted([*bearing, new] if new.state is not None else bearing, key=rank):
-        if span is new:
-            minutes, lost_micros = share_of(new, covers)
-            changes[0] = (old, _with_minutes(new, minutes))
-        elif span.key in touched:
-            minutes, _ = share_of(span, covers)
-            if minutes != span.minutes:
-                changes.append((span, _with_minutes(span, minutes)))
-        if span.start is not None and span.end is not None:
-            covers = joined(covers, span.start, span.end)
-    return changes, lost_micros
+    low, high = min(s.low for s in here), max(s.high for s in here)
+    pages = days_between(low, high)
+    near = _others(account, new, pages)
+    if not (
+        catalogue.tiered or any(s.block for s in here) or any(_bears(s, low, high) for s in near)
+    ):
+        return [(old, _alone(new))], 0
+    # What overlaps those that overlap, and whoever has minutes on the same civil days.
+    near = _others(account, new, range(pages.start - 2, pages.stop + 2))
+    shares, lost = _shares(near, old, new, low, high)
+    days = {day for span in here for _, day in span.days}
+    days.update(day for s in near if s.key in shares for _, day in s.days)
+    states = _states(near, new, shares, days, catalogue)
+    changes: list[Change] = [(old, _with_minutes(new, _minutes(new, shares, states)))]
+    for span in near:
+        minutes = _minutes(span, shares, states)
+        if minutes != span.minutes:
+            changes.append((span, _with_minutes(span, minutes)))
+    return changes, lost
 
 
-def _others(account: Account, new: Span, low: int, high: int) -> list[Span]:
-    """The other spans that credit something and share time with [low, high)."""
+def _others(account: Account, new: Span, days: range) -> list[Span]:
+    """The other spans on these pages that credit something."""
     key = new.key
-    return [
-        span
-        for span in spans_on(account, days_between(low, high))
-        if span.state is not None and overlap(span, low, high) and span.key != key
-    ]
+    return [s for s in spans_on(account, days) if s.state is not None and s.key != key]
 
 
-def _with_minutes(span: Span, minutes: tuple[tuple[int, int], ...]) -> Span:
+def _bears(span: Span, low: int, high: int) -> bool:
+    """May a span share time with an interval, or a day's 24 hours?"""
+    return span.block or overlap(span, low, high)
+
+
+def _alone(new: Span) -> Span:
+    """A span that shares its time with nobody."""
+    state = new.state
+    if state is None:
+        return new
+    share, _ = share_of(new, ())
+    return _with_minutes(new, tuple([(day, minutes, state) for day, minutes in share]))
+
+
+def _with_minutes(span: Span, minutes: Minutes) -> Span:
     new = span.copy()
     new.minutes = minutes
     return new
 
 
-def _reach(spans: list[Span]) -> tuple[int, int]:
-    """From the earliest start to the latest end of those that credit anything; (0, 0) if none."""
-    rated = [s for s in spans if s.state is not None and s.start is not None and s.end is not None]
-    if not rated:
-        return 0, 0
-    return min(s.start or 0 for s in rated), max(s.end or 0 for s in rated)
+Shares = dict[str, tuple[tuple[int, int], ...]]
+"""Span key -> (day, minutes) of the time it gets."""
+
+
+def _shares(
+    near: list[Span], old: Span | None, new: Span, low: int, high: int
+) -> tuple[Shares, int]:
+    """What the new version and all that touch it get, and what others keep of the new version.
+
+    One sweep in the order of rank: each takes what the ones before it have left.
+    """
+    shares: Shares = {}
+    lost_micros = 0
+    if new.block and new.state is not None:
+        assert new.facts.minutes is not None
+        shares[new.key] = ((new.days[0][1], new.facts.minutes),)
+    timed = [span for span in near if not span.block]
+    touched = {span.key for span in timed if overlap(span, low, high)}
+    wide = [span for span in timed if span.key in touched]
+    if new.state is not None and not new.block:
+        wide.append(new)
+    if not wide:
+        return shares, 0
+    wide_low, wide_high = min(s.low for s in wide), max(s.high for s in wide)
+    bearing = [s for s in timed if overlap(s, wide_low, wide_high)]
+    if new.state is not None and not new.block:
+        bearing.append(new)
+    covers: list[tuple[int, int]] = []
+    for span in sorted(bearing, key=rank):
+        if span is new:
+            shares[new.key], lost_micros = share_of(new, covers)
+        elif span.key in touched:
+            shares[span.key], _ = share_of(span, covers)
+        covers = joined(covers, span.low, span.high)
+    return shares, lost_micros
+
+
+def _minutes(span: Span, shares: Shares, states: dict[tuple[str, int], State]) -> Minutes:
+    """A span's minutes with their states; where nothing was said anew, as they were."""
+    if span.state is None:
+        return ()
+    share = shares.get(span.key)
+    if share is None:
+        share = tuple((day, minutes) for day, minutes, _ in span.minutes)
+    was = {day: state for day, _, state in span.minutes}
+    return tuple(
+        (day, minutes, states.get((span.key, day)) or was.get(day) or span.state)
+        for day, minutes in share
+    )
+
+
+def _states(
+    near: list[Span], new: Span, shares: Shares, days: set[int], catalogue: Catalogue
+) -> dict[tuple[str, int], State]:
+    """The state of each piece of an effective span on these days: (span key, day) -> state.
+
+    Pieces of a day are looked at by start, those without times last. The piece that takes the day
+    past a tier is held whole at its level, and so are all after it; one without times is held
+    where it would take the effective day past 24 hours.
+    """
+    spans = [*near, new] if new.state is not None else near
+    if not catalogue.tiered and not any(span.block for span in spans):
+        return {}
+    states: dict[tuple[str, int], State] = {}
+    served = dict.fromkeys(days, 0)
+    credited = dict.fromkeys(days, 0)
+    for span in sorted((s for s in spans if _counts(s)), key=_turn):
+        share = shares.get(span.key) or tuple((d, m) for d, m, _ in span.minutes)
+        for day, minutes in share:
+            if day not in served or not minutes:
+                continue
+            served[day] += minutes
+            state = _tier(span, served[day], catalogue)
+            if state == "effective" and span.block and credited[day] + minutes > DAY_MINUTES:
+                state = "held_review"
+            if state == "effective":
+                credited[day] += minutes
+            states[span.key, day] = state
+    return states
+
+
+def _counts(span: Span) -> bool:
+    return span.state == "effective" and span.kind != "training"
+
+
+def _turn(span: Span) -> tuple[bool, int, str, bool]:
+    return (span.block, span.low, span.id, span.kind != "service")
+
+
+def _tier(span: Span, served_minutes: int, catalogue: Catalogue) -> State:
+    """The state of a piece with which the day has so many minutes (R14)."""
+    policy = catalogue.labelled[span.policy]
+    province, org = policy.province_tier_minutes, policy.org_tier_minutes
+    if province is not None and served_minutes > province and span.approved < PROVINCE:
+        return "held_province"
+    if org is not None and served_minutes > org and span.approved < ORG:
+        return "held_org"
+    return "effective"
 
 
 def _count_project(account: Account, old: Span | None, new: Span) -> None:
@@ -100,7 +218,7 @@ def _count_project(account: Account, old: Span | None, new: Span) -> None:
 
 
 def _project_attended(span: Span | None) -> str | None:
-    if span is None or span.place is None or span.state != "effective":
+    if span is None or span.place is None or span.state != "effective" or span.kind == "training":
         return None
     return span.place.project_id
 

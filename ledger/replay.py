@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from ledger.account import Account
 from ledger.admission import barred
-from ledger.catalogue import Catalogue, publish
+from ledger.catalogue import Catalogue
 from ledger.clock import due_at
 from ledger.fold import fold
+from ledger.publish import publish
 from ledger.record import Record
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE

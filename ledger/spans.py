@@ -1,123 +1,20 @@
 """Spans of service (sessions and grants): their facts, their state, and the minutes they get.
 
-A span's state follows from its own facts; its minutes also from the spans that come before it.
+A span's state follows from its own facts; its minutes also from the spans that come before it, and
+on a day of tiers the state of a day's piece from the pieces before it.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ledger.catalogue import Catalogue, Place, Policy
+from ledger.acts import Act
+from ledger.catalogue import Place
 from schemas.posting import Kind, Line, State
 from schemas.times import DAY, MINUTE
 
-
-@dataclass(slots=True, init=False)
-class Span:
-    """A session or a grant of one volunteer: [start, end) in UTC microseconds, once both are known.
-
-    `outs` are its check-outs, ascending. `signed` says that a grant has evidence and a second
-    person. `state` is None while it credits nothing. `days` are its civil days, (instant from
-    which, day number); `minutes` those now in the ledger, (day number, minutes) for each day.
-    `day` is the UTC day of the state page it lies in.
-
-    A changed span is a copy that is set before anybody else has it; one that is kept never changes.
-    """
-
-    kind: Kind
-    id: str
-    day: int
-    start: int | None
-    start_event: str
-    place: Place | None
-    outs: tuple[int, ...]
-    end: int | None
-    signed: bool
-    voided: bool
-    closed: bool
-    state: State | None
-    reason: str | None
-    policy: str
-    days: tuple[tuple[int, int], ...]
-    minutes: tuple[tuple[int, int], ...]
-
-    def __init__(
-        self,
-        kind: Kind,
-        id: str,
-        day: int,
-        start: int | None = None,
-        start_event: str = "",
-        place: Place | None = None,
-        outs: tuple[int, ...] = (),
-        end: int | None = None,
-        signed: bool = True,
-        voided: bool = False,
-        closed: bool = False,
-        state: State | None = None,
-        reason: str | None = None,
-        policy: str = "",
-        days: tuple[tuple[int, int], ...] = (),
-        minutes: tuple[tuple[int, int], ...] = (),
-    ) -> None:
-        self.kind = kind
-        self.id = id
-        self.day = day
-        self.start = start
-        self.start_event = start_event
-        self.place = place
-        self.outs = outs
-        self.end = end
-        self.signed = signed
-        self.voided = voided
-        self.closed = closed
-        self.state = state
-        self.reason = reason
-        self.policy = policy
-        self.days = days
-        self.minutes = minutes
-
-    @property
-    def flags(self) -> tuple[bool, bool, bool]:
-        """`signed`, `voided` and `closed`, as a state page keeps them."""
-        return self.signed, self.voided, self.closed
-
-    def copy(self) -> "Span":
-        """One more, to be changed."""
-        return Span(
-            self.kind,
-            self.id,
-            self.day,
-            self.start,
-            self.start_event,
-            self.place,
-            self.outs,
-            self.end,
-            self.signed,
-            self.voided,
-            self.closed,
-            self.state,
-            self.reason,
-            self.policy,
-            self.days,
-            self.minutes,
-        )
-
-    @property
-    def key(self) -> str:
-        """Its name within the account."""
-        return span_key(self.kind, self.id)
-
-
-def span_key(kind: Kind, span_id: str) -> str:
-    """The name of a session or grant within an account; the two kinds do not share ids."""
-    return ("g/" if kind == "manual" else "s/") + span_id
-
-
-def rank(span: Span) -> tuple[bool, int, str, bool]:
-    """Who keeps a minute: effective before held, then earlier start, lower id, session first."""
-    assert span.start is not None
-    return (span.state != "effective", span.start, span.id, span.kind == "manual")
+Minutes = tuple[tuple[int, int, State], ...]
+"""(day number, minutes, state) for each civil day, ascending."""
 
 
 def end_of(start: int | None, outs: Sequence[int]) -> int | None:
@@ -129,38 +26,192 @@ def end_of(start: int | None, outs: Sequence[int]) -> int | None:
     return None
 
 
-def settled(span: Span, catalogue: Catalogue) -> Span:
-    """The span with its state, reason, policy and local days, as its own facts and the catalogue
-    have it; minutes are left to `share_of`."""
-    new = span.copy()
-    place, start, end = span.place, span.start, span.end
-    new.state = None
-    if span.voided:
-        new.reason = "voided"
-        return new
-    if place is None or start is None or end is None:
-        new.reason = None
-        return new
-    first_day = catalogue.local_day(place.site_id, start)
-    found = catalogue.policy(place.project_id, first_day)
-    policy = found or catalogue.default_policy(first_day)
-    new.state, new.reason = judged(span, end - start, policy)
-    if new.reason is None and (found is None or not catalogue.knows(place)):
-        new.state, new.reason = "held_review", "unknown_activity"
-    new.policy = policy.label
-    new.days = () if new.state is None else catalogue.civil_days(place.site_id, start, end)
-    return new
+@dataclass(slots=True, init=False)
+class Facts:
+    """What was said of a span. `start` and `outs` are instants; a grant's end is its only out.
+
+    `minutes` is set for hours without times (a *block*): they lie on the civil day of `start`, or
+    on the day number `date` where one was given. `signed` says that it needs no second person any
+    more: sessions never do. `requester` is who entered a claim or grant.
+
+    As with spans, what is kept never changes; a changed one is a copy.
+    """
+
+    start: int | None
+    start_event: str
+    place: Place | None
+    shift_id: str | None
+    outs: tuple[int, ...]
+    minutes: int | None
+    date: int | None
+    signed: bool
+    claimed: bool
+    requester: str
+    acts: tuple[Act, ...]
+
+    def __init__(
+        self,
+        start: int | None = None,
+        start_event: str = "",
+        place: Place | None = None,
+        shift_id: str | None = None,
+        outs: tuple[int, ...] = (),
+        minutes: int | None = None,
+        date: int | None = None,
+        signed: bool = True,
+        claimed: bool = False,
+        requester: str = "",
+        acts: tuple[Act, ...] = (),
+    ) -> None:
+        self.start = start
+        self.start_event = start_event
+        self.place = place
+        self.shift_id = shift_id
+        self.outs = outs
+        self.minutes = minutes
+        self.date = date
+        self.signed = signed
+        self.claimed = claimed
+        self.requester = requester
+        self.acts = acts
+
+    @property
+    def end(self) -> int | None:
+        """The earliest check-out at or after the start."""
+        return end_of(self.start, self.outs)
+
+    def copy(self) -> "Facts":
+        """One more, to be changed."""
+        return Facts(
+            self.start,
+            self.start_event,
+            self.place,
+            self.shift_id,
+            self.outs,
+            self.minutes,
+            self.date,
+            self.signed,
+            self.claimed,
+            self.requester,
+            self.acts,
+        )
 
 
-def judged(span: Span, micros: int, policy: Policy) -> tuple[State | None, str | None]:
-    """State and reason of a span of this length, as far as its policy says."""
-    if micros > policy.max_session_minutes * MINUTE:
-        return None, "over_max_session"
-    if span.kind == "service" and micros > policy.max_open_minutes * MINUTE:
-        return "held_review", "over_max_open"
-    if not span.signed:
-        return "held_org", "no_second_person"
-    return "effective", None
+NO_FACTS = Facts()
+
+
+@dataclass(slots=True, init=False)
+class Span:
+    """A session or a grant of one volunteer: its facts and what follows from them.
+
+    `low` to `high` is the interval that counts, `place` and `line_kind` what its lines say; these
+    may be a correction's. `state` is None while it credits nothing. `days` are its civil days,
+    (instant from which, day number); `minutes` those now in the ledger. `approved` is the level
+    that approved it. `day` is the UTC day of the state page it lies in.
+
+    A changed span is a copy that is set before anybody else has it; one that is kept never changes.
+    """
+
+    kind: Kind
+    id: str
+    day: int
+    facts: Facts
+    closed: bool
+    state: State | None
+    reason: str | None
+    policy: str
+    place: Place | None
+    low: int
+    high: int
+    block: bool
+    corrected: bool
+    approved: int
+    days: tuple[tuple[int, int], ...]
+    minutes: Minutes
+
+    def __init__(
+        self,
+        kind: Kind,
+        id: str,
+        day: int,
+        facts: Facts = NO_FACTS,
+        closed: bool = False,
+        state: State | None = None,
+        reason: str | None = None,
+        policy: str = "",
+        place: Place | None = None,
+        low: int = 0,
+        high: int = 0,
+        block: bool = False,
+        corrected: bool = False,
+        approved: int = 0,
+        days: tuple[tuple[int, int], ...] = (),
+        minutes: Minutes = (),
+    ) -> None:
+        self.kind = kind
+        self.id = id
+        self.day = day
+        self.facts = facts
+        self.closed = closed
+        self.state = state
+        self.reason = reason
+        self.policy = policy
+        self.place = place
+        self.low = low
+        self.high = high
+        self.block = block
+        self.corrected = corrected
+        self.approved = approved
+        self.days = days
+        self.minutes = minutes
+
+    def copy(self) -> "Span":
+        """One more, to be changed."""
+        return Span(
+            self.kind,
+            self.id,
+            self.day,
+            self.facts,
+            self.closed,
+            self.state,
+            self.reason,
+            self.policy,
+            self.place,
+            self.low,
+            self.high,
+            self.block,
+            self.corrected,
+            self.approved,
+            self.days,
+            self.minutes,
+        )
+
+    @property
+    def key(self) -> str:
+        """Its name within the account."""
+        return span_key(self.kind, self.id)
+
+    @property
+    def moved_to(self) -> Place | None:
+        """The place that counts, where it is not that of its facts; so a state page keeps it."""
+        return None if self.place == self.facts.place else self.place
+
+    @property
+    def line_kind(self) -> Kind:
+        """What its lines are: a corrected session's minutes are what people said."""
+        return "manual" if self.corrected and self.kind == "service" else self.kind
+
+
+def span_key(kind: Kind, span_id: str) -> str:
+    """The name of a session or grant within an account; the two kinds do not share ids."""
+    return ("s/" if kind == "service" else "g/") + span_id
+
+
+def rank(span: Span) -> tuple[int, int, str, bool]:
+    """Who keeps a minute: effective before held before rejected, then earlier start, lower id,
+    session first."""
+    order = 0 if span.state == "effective" else 2 if span.state == "rejected" else 1
+    return (order, span.low, span.id, span.kind != "service")
 
 
 def uncovered(start: int, end: int, covers: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -221,75 +272,73 @@ def whole_minutes(
 
 
 def overlap(span: Span, low: int, high: int) -> bool:
-    """Does a paired span share any time with [low, high)?"""
-    assert span.start is not None
-    assert span.end is not None
-    return span.start < high and span.end > low
+    """Does what counts of a span share any time with [low, high)?"""
+    return span.low < high and span.high > low
 
 
 def share_of(
     span: Span, covers: Sequence[tuple[int, int]]
 ) -> tuple[tuple[tuple[int, int], ...], int]:
     """What a span gets of the time that the spans before it do not cover: (day, minutes) by civil
-    day, and the microseconds that they keep. One that credits nothing gets and loses nothing."""
-    if span.state is None or span.start is None or span.end is None:
-        return (), 0
-    pieces = list(uncovered(span.start, span.end, covers))
-    lost = span.end - span.start - sum(high - low for low, high in pieces)
+    day, and the microseconds that they keep."""
+    pieces = list(uncovered(span.low, span.high, covers))
+    lost = span.high - span.low - sum(high - low for low, high in pieces)
     return whole_minutes(pieces, span.days), lost
 
 
 def days_between(low: int, high: int) -> range:
-    """The UTC days whose spans can share time with [low, high).
+    """The UTC days whose spans can share time with [low, high), or a civil day as blocks.
 
-    A span lasts at most a day and lies on the page of its start.
+    A span lasts at most a day and lies on the page of its start. A block lies on the page of its
+    civil day, which is at most one away from the UTC day.
     """
-    return range(low // DAY - 1, high // DAY + 1)
+    return range(low // DAY - 1, high // DAY + 2)
 
 
-def differences(old: Span | None, new: Span) -> Iterator[tuple[Span, int, int]]:
-    """What changed in the ledger between two versions of a span: (dimensions of, day, minutes).
+def differences(old: Span | None, new: Span) -> Iterator[tuple[Span, int, int, State]]:
+    """What changed in the ledger between two versions of a span: (dimensions of, day, minutes,
+    state).
 
     Where only minutes changed, one difference a day; where place, state or policy changed, all of
     the old is taken back and all of the new is given.
     """
     if old is None or not old.minutes:
-        for day, minutes in new.minutes:
+        for day, minutes, state in new.minutes:
             if minutes:
-                yield new, day, minutes
+                yield new, day, minutes, state
         return
     was = _by_day(old)
     now = _by_day(new)
-    if _dimensions(old) == _dimensions(new):
-        for day in sorted(was.keys() | now.keys()):
-            if change := now.get(day, 0) - was.get(day, 0):
-                yield new, day, change
-        return
+    same = _dimensions(old) == _dimensions(new)
     for day in sorted(was.keys() | now.keys()):
-        if day in was:
-            yield old, day, -was[day]
-        if day in now:
-            yield new, day, now[day]
+        before, after = was.get(day), now.get(day)
+        if same and before and after and before[1] == after[1]:
+            if after[0] != before[0]:
+                yield new, day, after[0] - before[0], after[1]
+            continue
+        if before:
+            yield old, day, -before[0], before[1]
+        if after:
+            yield new, day, after[0], after[1]
 
 
-def _by_day(span: Span) -> dict[int, int]:
-    return {day: minutes for day, minutes in span.minutes if minutes}
+def _by_day(span: Span) -> dict[int, tuple[int, State]]:
+    return {day: (minutes, state) for day, minutes, state in span.minutes if minutes}
 
 
-def _dimensions(span: Span) -> tuple[Place | None, State | None, str]:
-    return (span.place, span.state, span.policy)
+def _dimensions(span: Span) -> tuple[Place | None, str, Kind]:
+    return (span.place, span.policy, span.line_kind)
 
 
-def line(number: int, span: Span, day: int, minutes: int) -> Line:
+def line(number: int, span: Span, day: int, minutes: int, state: State) -> Line:
     """One line of a posting: a difference under the dimensions of a credited span."""
-    place, state = span.place, span.state
+    place = span.place
     assert place is not None
-    assert state is not None
-    grant = span.kind == "manual"
+    session = span.kind == "service"
     return Line(
         number,
-        None if grant else span.id,
-        span.id if grant else None,
+        span.id if session else None,
+        None if session else span.id,
         place.recording_org_id,
         place.host_org_id,
         place.project_id,
@@ -297,7 +346,7 @@ def line(number: int, span: Span, day: int, minutes: int) -> Line:
         place.activity_id,
         day,
         minutes,
-        span.kind,
+        span.line_kind,
         state,
         span.policy,
     )

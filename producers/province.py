@@ -170,6 +170,7 @@ def project_event(event_id: str, project: Project, at: int) -> CatalogueEvent:
     return ProjectPublished(
         event_id, project.id, project.host.id, project.name, project.brand, project.field,
         project.policy, project.start_on, project.start_on + PERIOD_DAYS - 1, at, None,
+        () if project.recorder is project.host else (project.recorder.id,),
     )  # fmt: skip
 
 

@@ -96,6 +96,7 @@ class HoursGranted:
     actor: Actor
     evidence: tuple[str, ...]
     approver: Actor | None
+    minutes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,7 @@ class ProjectPublished:
     end_on: int | None
     occurred_at: int
     actor: Actor | None
+    partner_org_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,13 @@ class PolicyPublished:
     max_clock_skew_minutes: int
     occurred_at: int
     actor: Actor | None
+    clamp_to_shift: bool = False
+    org_tier_minutes: int | None = None
+    province_tier_minutes: int | None = None
+    min_ratio_percent: int | None = None
+    record_deadline_days: int = 10
+    calendar_id: str | None = None
+    consent_age_years: int = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,16 +254,468 @@ class VolunteerRegistered:
     actor: Actor | None
 
 
-Fact = CheckedIn | CheckedOut | HoursGranted | SessionVoided | EvaluationSubmitted
+@dataclass(frozen=True, slots=True)
+class SessionConfirmed:
+    """The organiser confirms a session or a claim that waits for it."""
+
+    event_id: str
+    volunteer_id: str
+    session_id: str | None
+    grant_id: str | None
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDenied:
+    """The organiser denies a session or a claim."""
+
+    event_id: str
+    volunteer_id: str
+    session_id: str | None
+    grant_id: str | None
+    reason: str
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HoursClaimed:
+    """A volunteer says when they served; it waits for the organiser."""
+
+    event_id: str
+    volunteer_id: str
+    grant_id: str
+    activity_id: str
+    project_id: str
+    site_id: str | None
+    shift_id: str | None
+    recording_org_id: str
+    host_org_id: str
+    start_at: int
+    end_at: int
+    reason: str
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HoursDecided:
+    """A level above the organiser decides on held hours."""
+
+    event_id: str
+    volunteer_id: str
+    session_id: str | None
+    grant_id: str | None
+    decision: str
+    level: str
+    reason: str
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HoursImported:
+    """Hours of one day taken over from another system's record."""
+
+    event_id: str
+    volunteer_id: str
+    grant_id: str
+    activity_id: str
+    project_id: str
+    site_id: str | None
+    shift_id: str | None
+    recording_org_id: str
+    host_org_id: str
+    service_date: int
+    minutes: int
+    source_system: str
+    batch_id: str
+    row_hash: str
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecorded:
+    """Learning time, kept apart from service time (Order 67, article 8)."""
+
+    event_id: str
+    volunteer_id: str
+    grant_id: str
+    activity_id: str
+    project_id: str
+    site_id: str | None
+    shift_id: str | None
+    recording_org_id: str
+    host_org_id: str
+    service_date: int
+    minutes: int
+    name: str
+    content_ref: str | None
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionRequested:
+    """Somebody says when and where a session or grant really was."""
+
+    event_id: str
+    volunteer_id: str
+    correction_id: str
+    session_id: str | None
+    grant_id: str | None
+    activity_id: str
+    project_id: str
+    site_id: str | None
+    shift_id: str | None
+    recording_org_id: str
+    host_org_id: str
+    start_at: int
+    end_at: int
+    reason: str
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionDecided:
+    """A second person decides on a requested correction."""
+
+    event_id: str
+    volunteer_id: str
+    correction_id: str
+    session_id: str | None
+    grant_id: str | None
+    decision: str
+    reason: str
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReinstated:
+    """A void session or grant counts again."""
+
+    event_id: str
+    volunteer_id: str
+    session_id: str | None
+    grant_id: str | None
+    reason: str
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AppealFiled:
+    """Somebody objects to a void or a rejection."""
+
+    event_id: str
+    volunteer_id: str
+    appeal_id: str
+    session_id: str | None
+    grant_id: str | None
+    reason: str
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AppealDecided:
+    """Somebody who had no part in it decides on an appeal; approve restores the hours."""
+
+    event_id: str
+    volunteer_id: str
+    appeal_id: str
+    session_id: str | None
+    grant_id: str | None
+    decision: str
+    reason: str
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HoursRerated:
+    """A session or grant follows another version of the rules from now on."""
+
+    event_id: str
+    volunteer_id: str
+    session_id: str | None
+    grant_id: str | None
+    policy_id: str
+    version: int
+    reason: str
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteOperatorAssigned:
+    """An organisation runs a site for a time and may record what is served there."""
+
+    event_id: str
+    site_id: str
+    operator_org_id: str
+    start_on: int
+    end_on: int | None
+    occurred_at: int
+    actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftCancelled:
+    """A shift will not take place; what was served in it still counts."""
+
+    event_id: str
+    shift_id: str
+    reason: str
+    occurred_at: int
+    actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationDecided:
+    """A volunteer's application to a shift is decided; who is accepted is on its roster."""
+
+    event_id: str
+    shift_id: str
+    volunteer_id: str
+    decision: str
+    occurred_at: int
+    actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentWithdrawn:
+    """A volunteer leaves the roster of a shift."""
+
+    event_id: str
+    shift_id: str
+    volunteer_id: str
+    occurred_at: int
+    actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoShowRecorded:
+    """Somebody on the roster did not come; nothing is credited."""
+
+    event_id: str
+    shift_id: str
+    volunteer_id: str
+    occurred_at: int
+    actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupAttendanceRecorded:
+    """Heads counted without identity: a figure of the organisation, nobody's hours."""
+
+    event_id: str
+    recording_org_id: str
+    activity_id: str
+    project_id: str
+    headcount: int
+    start_at: int
+    end_at: int
+    occurred_at: int
+    actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrgSucceeded:
+    """An organisation is merged or dissolved; its successor may decide in its place."""
+
+    event_id: str
+    org_id: str
+    successor_org_id: str
+    occurred_at: int
+    actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class HolidaysPublished:
+    """Days off and make-up working days of a calendar, added to those it has."""
+
+    event_id: str
+    calendar_id: str
+    holidays: tuple[int, ...]
+    workdays: tuple[int, ...]
+    occurred_at: int
+    actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class VolunteerMerged:
+    """Two registrations are one person: the first is absorbed by the second."""
+
+    event_id: str
+    volunteer_id: str
+    into_volunteer_id: str
+    occurred_at: int
+    actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class VolunteerUnmerged:
+    """A merge was a mistake: the absorbed registration stands by itself again."""
+
+    event_id: str
+    volunteer_id: str
+    occurred_at: int
+    actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class VolunteerErased:
+    """A person asked to be forgotten; their lines stay under a pseudonym nobody can resolve."""
+
+    event_id: str
+    volunteer_id: str
+    occurred_at: int
+    actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class GuardianConsentRecorded:
+    """A guardian consents to the service of a person under 14."""
+
+    event_id: str
+    volunteer_id: str
+    occurred_at: int
+    actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class GuardianConsentWithdrawn:
+    """A guardian withdraws consent; what was served before stays."""
+
+    event_id: str
+    volunteer_id: str
+    occurred_at: int
+    actor: Actor | None
+
+
+Decision = (
+    SessionConfirmed
+    | SessionDenied
+    | HoursDecided
+    | CorrectionRequested
+    | CorrectionDecided
+    | SessionVoided
+    | SessionReinstated
+    | AppealFiled
+    | AppealDecided
+    | HoursRerated
+)
+"""What people ask for and decide about one session or grant."""
+
+Fact = (
+    CheckedIn
+    | CheckedOut
+    | HoursGranted
+    | HoursClaimed
+    | HoursImported
+    | TrainingRecorded
+    | Decision
+    | EvaluationSubmitted
+)
 """What happened to one volunteer; travels on a service.* topic under the volunteer's key."""
 
 CatalogueEvent = (
     OrgRegistered
+    | OrgSucceeded
     | ProjectPublished
     | SitePublished
+    | SiteOperatorAssigned
     | ShiftScheduled
+    | ShiftCancelled
+    | ApplicationDecided
+    | AssignmentWithdrawn
+    | NoShowRecorded
+    | GroupAttendanceRecorded
     | PolicyPublished
+    | HolidaysPublished
     | VolunteerRegistered
+    | VolunteerMerged
+    | VolunteerUnmerged
+    | VolunteerErased
+    | GuardianConsentRecorded
+    | GuardianConsentWithdrawn
 )
 """What is registered; travels on registry.catalogue, which is totally ordered."""
 

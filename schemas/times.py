@@ -40,3 +40,9 @@ def day(text: str) -> int:
 def iso_date(days: int) -> str:
     """Days since 1970 -> ISO date text."""
     return date.fromordinal(days + _EPOCH_ORDINAL).isoformat()
+
+
+def month_of(days: int) -> int:
+    """Days since 1970 -> its month, counted from the year 0: year * 12 + month - 1."""
+    on = date.fromordinal(days + _EPOCH_ORDINAL)
+    return on.year * 12 + on.month - 1

@@ -37,14 +37,20 @@ class Topic:
 
 ALL: Final = (
     Topic(CHECKINS, "volunteer_id", "delete", False, True,
-          "CheckedIn, CheckedOut, ClockTicked", "field apps → worker, sink"),
+          "CheckedIn, CheckedOut, SessionConfirmed, SessionDenied, ClockTicked",
+          "field apps → worker, sink"),
     Topic(HOURS, "volunteer_id", "delete", False, True,
-          "HoursGranted, SessionVoided", "back office → worker, sink"),
+          "HoursClaimed, HoursGranted, HoursDecided, HoursImported, CorrectionRequested, "
+          "CorrectionDecided, SessionVoided, SessionReinstated, AppealFiled, AppealDecided, "
+          "HoursRerated, TrainingRecorded", "back office → worker, sink"),
     Topic(EVALUATIONS, "volunteer_id", "delete", False, True,
           "EvaluationSubmitted", "organisations → worker, sink"),
     Topic(CATALOGUE, "entity id", "delete", True, True,
-          "OrgRegistered, ProjectPublished, SitePublished, ShiftScheduled, PolicyPublished, "
-          "VolunteerRegistered", "registry → worker, sink"),
+          "OrgRegistered, OrgSucceeded, ProjectPublished, SitePublished, SiteOperatorAssigned, "
+          "ShiftScheduled, ShiftCancelled, ApplicationDecided, AssignmentWithdrawn, "
+          "NoShowRecorded, GroupAttendanceRecorded, PolicyPublished, HolidaysPublished, "
+          "VolunteerRegistered, VolunteerMerged, VolunteerUnmerged, VolunteerErased, "
+          "GuardianConsentRecorded, GuardianConsentWithdrawn", "registry → worker, sink"),
     Topic(POSTINGS, "volunteer_id", "delete", False, False,
           "Posting", "worker → sink, subscribers (read_committed)"),
     Topic(ACCOUNTS, "volunteer_id, or a state page of it", "compact", False, False,
@@ -56,27 +62,24 @@ ALL: Final = (
 )  # fmt: skip
 
 TOPIC_OF: Final = {
-    "CheckedIn": CHECKINS,
-    "CheckedOut": CHECKINS,
-    "ClockTicked": CHECKINS,
-    "HoursGranted": HOURS,
-    "SessionVoided": HOURS,
-    "EvaluationSubmitted": EVALUATIONS,
-    "OrgRegistered": CATALOGUE,
-    "ProjectPublished": CATALOGUE,
-    "SitePublished": CATALOGUE,
-    "ShiftScheduled": CATALOGUE,
-    "PolicyPublished": CATALOGUE,
-    "VolunteerRegistered": CATALOGUE,
+    name: topic.name for topic in ALL if topic.facts for name in topic.carries.split(", ")
 }
 """Event type -> the topic it travels on."""
 
 KEY_OF: Final = {
     "OrgRegistered": "org_id",
+    "OrgSucceeded": "org_id",
     "ProjectPublished": "project_id",
     "SitePublished": "site_id",
+    "SiteOperatorAssigned": "site_id",
     "ShiftScheduled": "shift_id",
+    "ShiftCancelled": "shift_id",
+    "ApplicationDecided": "shift_id",
+    "AssignmentWithdrawn": "shift_id",
+    "NoShowRecorded": "shift_id",
+    "GroupAttendanceRecorded": "recording_org_id",
     "PolicyPublished": "policy_id",
+    "HolidaysPublished": "calendar_id",
 }
 """Event type -> the field that is the record key; volunteer_id where not named."""
 

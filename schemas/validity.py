@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from schemas.events import Actor, Event, Score, SessionVoided, UtcOffset
+from schemas.events import Actor, Decision, Event, Score, UtcOffset
 from schemas.times import DAY
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -25,11 +25,14 @@ _IDS: Final = frozenset(
     {"event_id", "volunteer_id", "session_id", "grant_id", "evaluation_id", "activity_id"}
     | {"project_id", "site_id", "shift_id", "recording_org_id", "host_org_id", "org_id"}
     | {"evaluator_org_id", "parent_org_id", "operator_org_id", "policy_id", "brand_id"}
-    | {"device_id"}
+    | {"device_id", "successor_org_id", "calendar_id", "correction_id", "appeal_id", "batch_id"}
+    | {"into_volunteer_id"}
 )
-_CODES: Final = frozenset({"reason", "kind", "service_field"})
+_CODES: Final = frozenset({"reason", "kind", "service_field", "source_system"})
 _TIMES: Final = frozenset({"occurred_at", "sent_at", "start_at", "end_at"})
-_TEXTS: Final = frozenset({"name", "app", "region", "timezone", "comment_ref", "identity_hash"})
+_TEXTS: Final = frozenset(
+    {"name", "app", "region", "timezone", "comment_ref", "identity_hash", "content_ref", "row_hash"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,21 @@ def _evidence_faults(found: list[Fault], field: str, value: tuple[str, ...]) -> 
             found.append(Fault("value_form", field, reference, "1 to 256 printable characters"))
 
 
+def _partner_faults(found: list[Fault], field: str, value: tuple[str, ...]) -> None:
+    if len(value) > 16:
+        found.append(Fault("value_form", field, f"{len(value)} organisations", "at most 16"))
+    for org_id in value:
+        _id_faults(found, field, org_id)
+
+
+def _calendar_faults(found: list[Fault], field: str, value: tuple[int, ...]) -> None:
+    days_max = 400 if field == "holidays" else 64
+    if len(value) > days_max:
+        found.append(Fault("value_form", field, f"{len(value)} days", f"at most {days_max}"))
+    for day in value:
+        _day_faults(found, field, day)
+
+
 def _score_faults(found: list[Fault], field: str, value: tuple[Score, ...]) -> None:
     if not value or len(value) > 16:
         found.append(Fault("value_form", field, f"{len(value)} scores", "1 to 16"))
@@ -162,7 +180,10 @@ _OTHERS: Final[dict[str, _Check]] = {
     "utc_offsets": _offset_faults,
     "version": _version_faults,
     "birth_month": _birth_month_faults,
-    **dict.fromkeys(("effective_from", "start_on", "end_on"), _day_faults),
+    "partner_org_ids": _partner_faults,
+    "holidays": _calendar_faults,
+    "workdays": _calendar_faults,
+    **dict.fromkeys(("effective_from", "start_on", "end_on", "service_date"), _day_faults),
     **dict.fromkeys(
         (
             "capacity",
@@ -170,6 +191,13 @@ _OTHERS: Final[dict[str, _Check]] = {
             "max_session_minutes",
             "late_event_window_minutes",
             "max_clock_skew_minutes",
+            "minutes",
+            "headcount",
+            "org_tier_minutes",
+            "province_tier_minutes",
+            "min_ratio_percent",
+            "record_deadline_days",
+            "consent_age_years",
         ),
         _number_faults,
     ),
@@ -177,7 +205,7 @@ _OTHERS: Final[dict[str, _Check]] = {
 
 
 def _target_faults(found: list[Fault], event: Event) -> None:
-    if isinstance(event, SessionVoided):
+    if isinstance(event, Decision):
         named = [name for name in (event.session_id, event.grant_id) if name is not None]
         if len(named) != 1:
             found.append(Fault("value_form", "session_id", f"{len(named)} targets",

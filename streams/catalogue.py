@@ -8,7 +8,8 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from faust import Service
 
 from ledger.admission import barred
-from ledger.catalogue import Catalogue, publish
+from ledger.catalogue import Catalogue
+from ledger.publish import publish
 from ledger.record import Record
 from schemas.codec import Undecodable, decode_event
 from schemas.topics import CATALOGUE

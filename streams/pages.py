@@ -6,156 +6,20 @@ or three pages it touches, however long the history.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final, cast, get_args
-
-from librt.strings import BytesWriter
+from typing import Final
 
 from ledger.account import Account, DayPage
-from ledger.catalogue import Place
 from ledger.index import bucket_count
 from ledger.pages import Pages
-from ledger.spans import Span, end_of
 from schemas import posting
-from schemas.binary import (
-    Integer,
-    Optional,
-    Reader,
-    Record,
-    Sequence,
-    Symbol,
-    Text,
-    Type,
-    read_whole,
-    write_varint,
-    write_whole,
-)
 from schemas.codec import decode_output, encode
-from schemas.posting import Due, InlinePage, Kind, State, StatePage, Total
+from schemas.posting import Due, InlinePage, StatePage, Total
+from streams.forms import pack_day, unpack_day
 
 INLINE_BYTES: Final = 1024
-FORM: Final = b"\2"
-"""Version of the form of a day page, its first byte."""
 
 Load = Callable[[str], bytes | None]
 """Page name -> its bytes where the page has a record of its own."""
-
-
-class _Pair(Type):
-    """Two whole numbers."""
-
-    def read(self, source: Reader) -> Any:
-        first = source.varint()
-        return first, source.varint()
-
-    def write(self, out: BytesWriter, value: Any) -> None:
-        first, second = cast(tuple[int, int], value)
-        write_varint(out, first)
-        write_varint(out, second)
-
-
-def _span(
-    kind: Kind,
-    span_id: str,
-    start: int | None,
-    start_event: str,
-    place: Place | None,
-    outs: tuple[int, ...],
-    flags: int,
-    state: State | None,
-    reason: str | None,
-    policy: str,
-    days: tuple[tuple[int, int], ...],
-    minutes: tuple[tuple[int, int], ...],
-) -> Span:
-    """A span of which only the page's day is still missing."""
-    return Span(
-        kind,
-        span_id,
-        0,
-        start,
-        start_event,
-        place,
-        outs,
-        end_of(start, outs),
-        flags & 1 != 0,
-        flags & 2 != 0,
-        flags & 4 != 0,
-        state,
-        reason,
-        policy,
-        days,
-        minutes,
-    )
-
-
-class _Flags(Type):
-    """Three truths in one number; written from the span itself."""
-
-    def read(self, source: Reader) -> Any:
-        return source.varint()
-
-    def write(self, out: BytesWriter, value: Any) -> None:
-        signed, voided, closed = cast(tuple[bool, bool, bool], value)
-        write_varint(out, int(signed) | int(voided) << 1 | int(closed) << 2)
-
-
-_TEXT: Final = Text()
-_MAYBE_TEXT: Final = Optional(_TEXT, null_first=True)
-_PLACE: Final = Record(
-    ["activity_id", "project_id", "site_id", "recording_org_id", "host_org_id"],
-    [_TEXT, _TEXT, _MAYBE_TEXT, _TEXT, _TEXT],
-    Place,
-)
-_PAIRS: Final = Sequence(_Pair())
-_SPANS: Final = Sequence(
-    Record(
-        [
-            "kind",
-            "id",
-            "start",
-            "start_event",
-            "place",
-            "outs",
-            "flags",
-            "state",
-            "reason",
-            "policy",
-            "days",
-            "minutes",
-        ],
-        [
-            Symbol(list(get_args(Kind))),
-            _TEXT,
-            Optional(Integer(64), null_first=True),
-            _TEXT,
-            Optional(_PLACE, null_first=True),
-            Sequence(Integer(64)),
-            _Flags(),
-            Optional(Symbol(list(get_args(State))), null_first=True),
-            _MAYBE_TEXT,
-            _TEXT,
-            _PAIRS,
-            _PAIRS,
-        ],
-        _span,
-    )
-)
-
-
-def pack_day(page: DayPage) -> bytes:
-    """The spans of a day: FORM, then an Avro array of records."""
-    return write_whole(_SPANS, FORM, tuple(page.values()))
-
-
-def unpack_day(value: bytes, day: int) -> DayPage:
-    """The inverse of `pack_day`; raises ValueError for a form it does not know."""
-    if value[:1] != FORM:
-        raise ValueError(f"state page of form {value[:1]!r}, this worker knows {FORM!r}")
-    page: DayPage = {}
-    for span in cast(tuple[Span, ...], read_whole(_SPANS, value, 1)):
-        span.day = day
-        page[span.key] = span
-    return page
 
 
 def unpack(value: bytes, load: Load) -> tuple[Account, dict[str, bytes]]:

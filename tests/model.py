@@ -8,19 +8,22 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from ledger.record import Record
-from schemas.events import ClockTicked
+from schemas.events import CheckedIn, CheckedOut, ClockTicked, HoursImported, TrainingRecorded
 from schemas.posting import Line, Posting
-from schemas.times import MINUTE, iso_date
+from schemas.times import DAY, HOUR, MINUTE, iso_date
 from schemas.topics import CATALOGUE, FACTS, TOPIC_OF
 from schemas.validity import faults
 from tests.model_catalogue import CHINA_MINUTES, Place, Registry
-from tests.model_rules import Share, Truth, reckon
-from tests.model_spans import Entry
+from tests.model_rules import HELD_PIECES, Share, Truth, reckon
+from tests.model_spans import Entry, corrected_clock
 
 Source = tuple[str, int]
 """Topic and offset of a record of the partition."""
 
-_RELEASED = {None: "released", "under_a_minute": "released", "overlap_counted_once": "released"}
+_RELEASED = dict.fromkeys(
+    (None, "under_a_minute", "overlap_counted_once", *HELD_PIECES.values()), "released"
+)
+"""What a tick may say of a span that it lets count."""
 
 
 def truth_of(records: Iterable[Record]) -> Truth:
@@ -34,7 +37,7 @@ def truth_of(records: Iterable[Record]) -> Truth:
     for turn, record in enumerate(records):
         if record.topic == CATALOGUE:
             seen = record.offset + 1
-        elif not _barred(record, _skew_minutes(record, registry, seen)):
+        elif not _barred(record, registry, seen):
             entries.append(Entry(turn, seen, record))
     return reckon(entries, registry)
 
@@ -60,22 +63,29 @@ def check(records: Iterable[Record], postings: Iterable[Posting]) -> list[str]:
     return found
 
 
-def _barred(record: Record, skew_minutes: int) -> bool:
+def _may_be_barred(record: Record, registry: Registry) -> bool:
+    """Section 1 by any version of the policy for clocks: nobody says which the ledger knew."""
+    moments = {0, *(offset + 1 for offset, _ in registry.policies["default"])}
+    return any(_barred(record, registry, seen) for seen in moments)
+
+
+def _barred(record: Record, registry: Registry, seen: int) -> bool:
     """Section 1: is this a record for quarantine?"""
     event = record.event
     times = [getattr(event, name, None) for name in ("occurred_at", "start_at", "end_at")]
-    latest = record.recorded_at + skew_minutes * MINUTE
+    if isinstance(event, CheckedIn | CheckedOut):
+        times = [corrected_clock(event, record.recorded_at, registry, seen)[0]]
+    if isinstance(event, HoursImported | TrainingRecorded):
+        times = [event.service_date * DAY - 18 * HOUR]
+    day = record.recorded_at // DAY
+    skew = registry.default_policy(day, seen).max_clock_skew_minutes
+    latest = record.recorded_at + skew * MINUTE
     return (
         TOPIC_OF[type(event).__name__] != record.topic
         or any(True for _ in faults(event))
         or (not isinstance(event, ClockTicked) and record.key != event.volunteer_id)  # type: ignore[union-attr]
         or any(at > latest for at in times if at is not None)
     )
-
-
-def _skew_minutes(record: Record, registry: Registry, seen: int) -> int:
-    day = (record.recorded_at + CHINA_MINUTES * MINUTE) // (1440 * MINUTE)
-    return registry.default_policy(day, seen).max_clock_skew_minutes
 
 
 def _entries(
@@ -94,7 +104,7 @@ def _entries(
         found += _copy_faults(record, posting)
         if source not in entries:
             entry = entries[source] = Entry(len(entries), posting.catalogue_offset, record)
-            if _barred(record, _skew_minutes(record, registry, entry.seen)):
+            if _barred(record, registry, entry.seen):
                 found.append(f"{_name(posting)} is of a record that belongs in quarantine")
         elif not isinstance(record.event, ClockTicked) or source != before:
             found.append(f"{_name(posting)} is one more posting of its record")
@@ -123,10 +133,9 @@ def _crowded(
 
 
 def _unposted(records: list[Record], turns: dict[Source, int], registry: Registry) -> Iterator[str]:
-    skew = min(p.max_clock_skew_minutes for _, p in registry.policies["default"])
     for record in records:
         source = (record.topic, record.offset)
-        if record.topic in FACTS and source not in turns and not _barred(record, skew):
+        if record.topic in FACTS and source not in turns and not _may_be_barred(record, registry):
             yield f"{record.event.event_id} at {source} has no posting"
 
 
@@ -245,15 +254,15 @@ def _day_faults(truth: Truth, registry: Registry) -> Iterator[str]:
     """No local day has more minutes than a day; where places differ in civil time, their spread."""
     days: dict[tuple[str, int], list[tuple[Share, int]]] = defaultdict(list)
     for share, minutes in truth.minutes.items():
-        if share.state == "effective":
+        if share.state == "effective" and share.kind != "training":
             days[share.volunteer_id, share.service_date].append((share, minutes))
     for (volunteer_id, date), shares in days.items():
         sites = {share.place.site_id for share, _ in shares}
         ahead = {CHINA_MINUTES} | {
             o.offset_minutes
             for site in sites
-            for _, offsets in registry.sites.get(site or "", ())
-            for o in offsets
+            for _, published in registry.sites.said.get(site, ())
+            for o in published.utc_offsets
         }
         minutes = sum(minutes for _, minutes in shares)
         if minutes > 1440 + max(ahead) - min(ahead):

@@ -14,12 +14,15 @@ from schemas.events import (
     CheckedOut,
     ClockTicked,
     EvaluationSubmitted,
+    HoursClaimed,
     HoursGranted,
-    SessionVoided,
+    HoursImported,
+    PolicyPublished,
+    TrainingRecorded,
 )
 from schemas.times import DAY, MINUTE
 from tests.model_catalogue import Place, Registry, minutes_by_date
-from tests.model_spans import Answer, Entry, Settled, Story, policy_of, tell
+from tests.model_spans import Answer, Entry, Settled, Story, is_too_late, tell
 
 Name = tuple[str, str]
 """A span: "session" or "grant", and its id."""
@@ -42,18 +45,19 @@ class Share(NamedTuple):
 
 @dataclass
 class Truth:
-    """What must be so. `parts` are the effective stretches of time of each volunteer."""
+    """What must be so. `parts` are the stretches of time that effective spans got, by volunteer."""
 
     minutes: dict[Share, int] = field(default_factory=dict)
     answers: dict[int, set[Answer]] = field(default_factory=dict)
     tick_reasons: dict[tuple[int, str], list[str]] = field(default_factory=dict)
-    parts: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    parts: dict[str, dict[Name, list[tuple[int, int]]]] = field(default_factory=dict)
 
     def balances(self) -> dict[str, int]:
         """Volunteer -> effective minutes, those with 0 left out."""
         sums: Counter[str] = Counter()
         for share, minutes in self.minutes.items():
-            sums[share.volunteer_id] += minutes if share.state == "effective" else 0
+            counts = share.state == "effective" and share.kind != "training"
+            sums[share.volunteer_id] += minutes if counts else 0
         return {volunteer_id: minutes for volunteer_id, minutes in sums.items() if minutes}
 
     def totals(self, volunteer_id: str) -> dict[tuple[str, str], int]:
@@ -97,25 +101,39 @@ class _Volunteer:
     def reckon(self, entries: list[Entry]) -> None:
         spans: dict[Name, list[Entry]] = defaultdict(list)
         evaluations = []
+        rows: set[tuple[str, str]] = set()
         for entry in self._first_under_their_id(entries):
-            match entry.record.event:
+            event = entry.record.event
+            match event:
+                case _ if self.registry.erased.of(self.volunteer_id, entry.seen):
+                    self._answer(entry, ("refused", "volunteer_erased"))
                 case _ if entry.turn in self.crowded:
                     self._answer(entry, ("refused", "too_many_spans"))
-                case CheckedIn() | CheckedOut() if self._is_too_late(entry):
+                case CheckedIn() | CheckedOut() if is_too_late(entry, self.registry):
                     self._answer(entry, ("held", "too_late"))
-                case HoursGranted(grant_id=own_id) | SessionVoided(grant_id=str(own_id)):
-                    spans["grant", own_id].append(entry)
-                case (
-                    CheckedIn(session_id=own_id)
-                    | CheckedOut(session_id=own_id)
-                    | SessionVoided(session_id=str(own_id))
-                ):
-                    spans["session", own_id].append(entry)
+                case CheckedIn() | CheckedOut():
+                    spans["session", event.session_id].append(entry)
                 case EvaluationSubmitted():
                     evaluations.append(entry)
+                case HoursImported() if (event.source_system, event.row_hash) in rows:
+                    # LOG ORDER: the first event with a row takes it, if it is not refused.
+                    self._answer(entry, ("duplicate", "already_imported"))
+                case HoursImported():
+                    own = [*spans["grant", event.grant_id], entry]
+                    spans["grant", event.grant_id] = own
+                    told = tell("grant", self.volunteer_id, own, self.ticks, self.registry)
+                    if told.answers[entry.turn][0] != "refused":
+                        rows.add((event.source_system, event.row_hash))
+                case HoursGranted() | HoursClaimed() | TrainingRecorded():
+                    spans["grant", event.grant_id].append(entry)
+                case _ if event.session_id is not None:  # type: ignore[union-attr]
+                    spans["session", str(event.session_id)].append(entry)  # type: ignore[union-attr]
+                case _:
+                    spans["grant", str(event.grant_id)].append(entry)  # type: ignore[union-attr]
         for name, own in spans.items():
-            self._keep(name, tell(name[0], own, self.ticks, self.registry))
-        self._say_overlaps()
+            told = tell(name[0], self.volunteer_id, own, self.ticks, self.registry)
+            self._keep(name, told)
+        self._say_what_came_of_it()
         self._evaluate(evaluations)
         self._share_out()
 
@@ -128,7 +146,7 @@ class _Volunteer:
         for turn, reason in story.ticked:
             self.truth.tick_reasons.setdefault((turn, self.volunteer_id), []).append(reason)
         for settled in story.settled:
-            self.by_day[settled.start // DAY].add(name)
+            self.by_day[settled.start // DAY if settled.minutes is None else settled.date].add(name)
 
     def _first_under_their_id(self, entries: list[Entry]) -> Iterator[Entry]:
         """LOG ORDER: the first record under an event_id stands, the others do nothing."""
@@ -143,10 +161,6 @@ class _Volunteer:
             else:
                 self._answer(entry, ("refused", "event_id_conflict"))
 
-    def _is_too_late(self, entry: Entry) -> bool:
-        window = policy_of(entry, self.registry).late_event_window_minutes
-        return entry.record.recorded_at - entry.record.event.occurred_at > window * MINUTE
-
     def _near(self, start: int, end: int) -> list[Name]:
         """Spans that may overlap these times; none with minutes is longer than a day."""
         days = range(start // DAY - 1, end // DAY + 1)
@@ -158,27 +172,89 @@ class _Volunteer:
         intervals = []
         for other in self._near(own.start, own.end):
             there = self.stories[other].as_of(turn)
-            if there is None or there.state is None or other == name:
+            if there is None or there.state is None or other == name or there.minutes is not None:
                 continue
             if _rank(other, there) < _rank(name, own):
                 assert there.end is not None
                 intervals.append((there.start, there.end))
         return intervals
 
-    def _say_overlaps(self) -> None:
-        """An effective span says whether it was short, or cut by others as they then stood."""
+    def _minutes(self, name: Name, own: Settled, turn: int) -> dict[int, int]:
+        """What a span gets on each local date, as of a turn."""
+        if own.minutes is not None:
+            return {own.date: own.minutes}
+        assert own.end is not None
+        parts = subtract([(own.start, own.end)], self._before(name, own, turn))
+        return minutes_by_date(parts, own.offsets)
+
+    def _pieces(self, name: Name, own: Settled, turn: int) -> dict[int, tuple[int, str]]:
+        """What a span gets on each local date, and in which state, as of a turn."""
+        assert own.state is not None
+        minutes = self._minutes(name, own, turn)
+        if own.state != "effective" or own.kind == "training" or not self._is_watched():
+            return {date: (number, own.state) for date, number in minutes.items()}
+        return {date: (n, self._state_on(date, name, turn)) for date, n in minutes.items()}
+
+    def _is_watched(self) -> bool:
+        """May pieces of a day have states of their own: are there tiers, or hours without times?"""
+        tiers = any(
+            p.org_tier_minutes or p.province_tier_minutes
+            for published in self.registry.policies.values()
+            for _, p in published
+        )
+        return tiers or any(s.minutes for story in self.stories.values() for s in story.settled)
+
+    def _state_on(self, date: int, name: Name, turn: int) -> str:
+        """The day's pieces by start, hours without times last: each is held if it, or one before
+        it, takes the day past a tier that its approval does not reach."""
+        pieces = []
+        for other in {n for day in range(date - 3, date + 3) for n in self.by_day.get(day, ())}:
+            there = self.stories[other].as_of(turn)
+            if there is not None and there.state == "effective" and there.kind != "training":
+                minutes = self._minutes(other, there, turn).get(date, 0)
+                order = (there.minutes is not None, there.start if there.minutes is None else
+                         there.date * DAY, other[1], other[0] == "grant")  # fmt: skip
+                pieces.append((order, minutes, other, there))
+        served = credited = 0
+        for _, minutes, other, there in sorted(pieces, key=lambda piece: piece[0]):
+            served += minutes
+            state = _tier(there.policy, served, there.shape.verdict.approved)
+            if state == "effective" and there.minutes is not None and credited + minutes > 1440:
+                state = "held_review"
+            credited += minutes if state == "effective" else 0
+            if other == name:
+                return state
+        raise AssertionError(name)
+
+    def _say_what_came_of_it(self) -> None:
+        """What a posting says of a span that its fact made effective, as things then stood."""
         for name, story in self.stories.items():
             for own in story.settled:
-                if own.state != "effective" or own.turn not in self.truth.answers:
+                answer = self.truth.answers.get(own.turn)
+                if answer != {("posted", None)}:
                     continue
-                assert own.end is not None
-                whole = subtract([(own.start, own.end)], ())
-                reasons: set[str | None] = set()
-                if own.end - own.start < MINUTE:
-                    reasons.add("under_a_minute")
-                if subtract(whole, self._before(name, own, own.turn)) != whole:
-                    reasons.add("overlap_counted_once")
-                self.truth.answers[own.turn] = {("posted", r) for r in reasons or {None}}
+                flag = story.flags.get(own.turn)
+                if own.state != "effective":
+                    self.truth.answers[own.turn] = {("posted", flag)}
+                    continue
+                states = {s for n, s in self._pieces(name, own, own.turn).values() if n}
+                for state, reason in HELD_PIECES.items():
+                    if state in states:
+                        self.truth.answers[own.turn] = {("held", reason)}
+                        break
+                else:
+                    said = flag or self._length_said(name, own)
+                    self.truth.answers[own.turn] = {("posted", said)}
+
+    def _length_said(self, name: Name, own: Settled) -> str | None:
+        if own.minutes is not None:
+            return None
+        assert own.end is not None
+        if own.end - own.start < MINUTE:
+            return "under_a_minute"
+        whole = [(own.start, own.end)]
+        is_cut = subtract(whole, self._before(name, own, own.turn)) != whole
+        return "overlap_counted_once" if is_cut else None
 
     def _evaluate(self, evaluations: list[Entry]) -> None:
         """LOG ORDER: who has attended, and who was evaluated, as of the evaluation's turn."""
@@ -187,7 +263,11 @@ class _Volunteer:
             event = entry.record.event
             assert isinstance(event, EvaluationSubmitted)
             now = [story.as_of(entry.turn) for story in self.stories.values()]
-            attended = {s.place.project_id for s in now if s and s.state == "effective"}
+            attended = {
+                s.place.project_id
+                for s in now
+                if s and s.state == "effective" and s.kind != "training"
+            }
             by = (event.project_id, event.evaluator_org_id)
             if event.project_id not in attended:
                 self._answer(entry, ("refused", "not_attended"))
@@ -203,23 +283,41 @@ class _Volunteer:
             own = story.as_of(END_OF_LOG)
             if own is None or own.state is None:
                 continue
-            assert own.end is not None
-            parts = subtract([(own.start, own.end)], self._before(name, own, END_OF_LOG))
-            if own.state == "effective":
-                self.truth.parts.setdefault(self.volunteer_id, []).extend(parts)
+            pieces = self._pieces(name, own, END_OF_LOG)
+            if own.state == "effective" and own.minutes is None and own.end is not None:
+                parts = subtract([(own.start, own.end)], self._before(name, own, END_OF_LOG))
+                self.truth.parts.setdefault(self.volunteer_id, {})[name] = parts
             is_session = name[0] == "session"
-            for date, minutes in minutes_by_date(parts, own.offsets).items():
+            for date, (minutes, state) in pieces.items():
                 share = Share(self.volunteer_id, name[1] if is_session else None,
-                              None if is_session else name[1], own.place, date,
-                              "service" if is_session else "manual", own.state,
+                              None if is_session else name[1], own.place, date, own.kind, state,
                               f"{own.policy.policy_id}@{own.policy.version}")  # fmt: skip
                 if minutes:
                     self.truth.minutes[share] = minutes
 
 
-def _rank(name: Name, own: Settled) -> tuple[bool, int, str, bool]:
-    """Who keeps a shared minute: effective first, then by start, id, session before grant."""
-    return own.state != "effective", own.start, name[1], name[0] == "grant"
+HELD_PIECES = {
+    "held_province": "over_province_tier",
+    "held_org": "over_org_tier",
+    "held_review": "over_day_cap",
+}
+"""State of a piece -> what its posting says, the first that there is."""
+
+
+def _tier(policy: PolicyPublished, served: int, approved: int) -> str:
+    """The state of a piece with which a day has so many minutes."""
+    province, org = policy.province_tier_minutes, policy.org_tier_minutes
+    if province is not None and served > province and approved < 3:
+        return "held_province"
+    if org is not None and served > org and approved < 2:
+        return "held_org"
+    return "effective"
+
+
+def _rank(name: Name, own: Settled) -> tuple[int, int, str, bool]:
+    """Who keeps a shared minute: effective, held, rejected; by start, id, session before grant."""
+    order = {"effective": 0, "rejected": 2}.get(own.state or "", 1)
+    return order, own.start, name[1], name[0] == "grant"
 
 
 def subtract(

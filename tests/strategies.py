@@ -11,26 +11,60 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from schemas.events import CatalogueEvent, Event, Fact, HoursGranted
+from schemas.events import (
+    Actor,
+    CatalogueEvent,
+    EvaluationSubmitted,
+    Event,
+    Fact,
+    HoursClaimed,
+    HoursGranted,
+    HoursImported,
+    TrainingRecorded,
+)
 from schemas.times import DAY, HOUR, MINUTE, SECOND
 from tests.histories import (
     BASICS,
     CHIEF,
     ORGANISER,
+    REGULATOR,
     Arrival,
+    accept,
+    appeal,
     arrival,
+    ask,
+    cancel,
     check_in,
     check_out,
+    claim,
+    confirm,
+    consent,
+    correct,
+    decide,
+    deny,
     evaluate,
     grant,
+    heads,
+    hear,
+    holidays,
+    imported,
+    no_consent,
+    no_show,
+    operator,
     org,
     policy,
     project,
+    register,
+    reinstate,
+    rerate,
     shift,
     site,
+    succeed,
     tick,
+    training,
     void,
     when,
+    withdraw,
 )
 
 EXAMPLES = int(os.environ.get("SHILU_LAW_EXAMPLES", "200"))
@@ -52,6 +86,18 @@ KNOWN: tuple[CatalogueEvent, ...] = (
     project("p-strict", "strict"),
     project("p-shifts"),
     shift("sh1", "p-shifts", "a1"),
+    policy("tiers", 1, "2025-01-01", tiers=(180, 300)),
+    project("p-tiers", "tiers"),
+    policy("clamp", 1, "2025-01-01", clamp=True, ratio=50),
+    project("p-clamp", "clamp"),
+    shift("sh-clamp", "p-clamp", "a1", BEGIN, BEGIN + 3 * HOUR),
+    project("p-roster"),
+    shift("sh-roster", "p-roster", "a1", BEGIN, BEGIN + 3 * HOUR),
+    accept("v2", "sh-roster"),
+    register("v2", "2015-03"),
+    consent("v2"),
+    org("above"),
+    org("sw1", "above"),
 )  # fmt: skip
 """Published before anything happens. `strict` has no version for the first day."""
 
@@ -67,6 +113,20 @@ LATER: tuple[CatalogueEvent, ...] = (
     policy("default", 2, "2025-03-09", open_minutes=1440, session_minutes=1500),
     project("p1", "strict"),
     site("new-york", ("2024-01-01T00:00:00Z", 540)),
+    policy("tiers", 2, "2025-03-09", tiers=(60, None)),
+    policy("tiers", 3, "2025-03-09", tiers=(300, 60)),
+    accept("v1", "sh-roster"),
+    withdraw("v2", "sh-roster"),
+    cancel("sh-roster"),
+    register("v1", "2012-03"),
+    consent("v1"),
+    no_consent("v2", BEGIN + 5 * HOUR),
+    operator("site-a", "stranger", "2025-03-09", "2025-03-09"),
+    holidays(("2025-03-10", "2025-03-11"), ("2025-03-15",)),
+    policy("default", 3, "2025-03-08", deadline_days=1, calendar="cn", skew_minutes=30),
+    succeed("sw1", "heir"),
+    no_show("v1", "sh-roster"),
+    heads("sw1"),
 )
 """Published some time later, some of it against the rules (a version twice, a session too long)."""
 
@@ -81,6 +141,12 @@ PLACES: list[dict[str, Any]] = [
     {"project": "p-late", "site": "site-late"},
     {"org": "org-late", "project": "p1"},
     {"org": "vo1", "project": "p1", "site": "site-late"},
+    {"project": "p-tiers"},
+    {"project": "p-tiers", "site": "site-a"},
+    {"project": "p-clamp", "shift_id": "sh-clamp"},
+    {"project": "p-roster", "shift_id": "sh-roster"},
+    {"project": "p-roster"},
+    {"org": "stranger", "project": "p1", "site": "site-a"},
 ]
 MISSING: list[tuple[dict[str, Any], CatalogueEvent]] = [
     ({"org": "org-late"}, org("org-late")),
@@ -113,7 +179,7 @@ def _mostly(draw: st.DrawFn, usual: list[Any], odd: list[Any]) -> Any:
 volunteers = st.sampled_from(["v1", "v1", "v2"])
 sessions = st.sampled_from(["s1", "s2", "s3", "s4"])
 grants = st.sampled_from(["g1", "g2", "s1"])
-places = _mostly(PLACES[:3], PLACES)
+places = _mostly([*PLACES[:3], PLACES[10]], PLACES)
 lengths = _mostly(USUAL_LENGTHS, ODD_LENGTHS)
 instants = st.builds(
     lambda hours, micros: BEGIN + hours * HOUR + micros,
@@ -121,6 +187,11 @@ instants = st.builds(
     _mostly([0], [1, 20 * SECOND, 40 * SECOND, MINUTE - 1]),
 )
 delays = _mostly(USUAL_DELAYS, ODD_DELAYS)
+
+
+def _sent(event: Any, ahead: int) -> Any:
+    """An end of a session with the time at which a device says it sent it."""
+    return replace(event, sent_at=event.occurred_at + 2 * SECOND + ahead)
 
 
 @st.composite
@@ -135,6 +206,10 @@ def _visits(draw: st.DrawFn) -> list[Arrival]:
         come.append(check_in(volunteer, session, start, **place))
     if ends != "in":
         come.append(check_out(volunteer, session, end, **place))
+    if draw(st.integers(0, 11)) == 0:
+        # A device that says when it sent, by a clock that is wrong.
+        ahead = draw(st.sampled_from([-2 * HOUR, -20 * MINUTE, 4 * MINUTE, HOUR, 3 * DAY]))
+        come = [_sent(event, ahead) for event in come]
     if ends == "twice":
         come.append(check_out(volunteer, session, end + draw(lengths), **place))
         come.append(check_in(volunteer, session, start, **(draw(places) | {"event_id": "again"})))
@@ -154,6 +229,154 @@ def _grants(draw: st.DrawFn) -> list[Arrival]:
         **draw(places),
     )  # fmt: skip
     return [arrival(event)]
+
+
+DECIDERS = [
+    ORGANISER,
+    CHIEF,
+    REGULATOR,
+    Actor("above-1", "admin", "above"),
+    Actor("vo1-1", "organiser", "vo1"),
+    Actor("heir-1", "organiser", "heir"),
+    Actor("stranger-1", "organiser", "stranger"),
+    Actor("v1", "organiser", "sw1"),
+    Actor("v2", "volunteer", "sw1"),
+    Actor("nobody", "organiser"),
+]
+deciders = _mostly(DECIDERS[:3], DECIDERS)
+ACTS: list[Any] = [
+    void,
+    reinstate,
+    confirm,
+    deny,
+    decide,
+    decide,
+    ask,
+    correct,
+    appeal,
+    hear,
+    rerate,
+]
+
+
+@st.composite
+def _one_act(draw: st.DrawFn, volunteer: str, target: dict[str, str], at: int) -> Event:
+    """One request or decision about a session or a grant, by anybody."""
+    kind = draw(st.sampled_from(ACTS))
+    more: dict[str, Any] = {"at": at, "event_id": f"act-{draw(st.integers(0, 400))}"}
+    if kind not in (ask, appeal) or draw(st.integers(0, 3)) == 0:
+        more["actor"] = draw(deciders)
+    if kind in (decide, correct, hear):
+        more["decision"] = draw(st.sampled_from(["approve", "approve", "reject"]))
+    if kind is decide:
+        more["level"] = draw(st.sampled_from(["org", "org", "province"]))
+    if kind in (ask, correct):
+        more["correction"] = draw(st.sampled_from(["k1", "k1", "k2"]))
+    if kind is ask:
+        start = draw(instants)
+        more |= {"start": start, "end": start + draw(lengths)} | draw(places)
+        more.pop("shift_id", None)
+    if kind is rerate:
+        named = [("default", 0), ("tiers", 1), ("strict", 1), ("strict", 9), ("default", 2)]
+        more["policy_id"], more["version"] = draw(st.sampled_from(named))
+    if draw(st.integers(0, 3)) == 0:
+        more["evidence"] = ("sha256:2c",)
+    event: Event = kind(volunteer, **target, **more)
+    return event
+
+
+@st.composite
+def _acts(draw: st.DrawFn) -> list[Arrival]:
+    """Some requests and decisions about one session or grant."""
+    volunteer = draw(volunteers)
+    named = st.one_of(
+        st.builds(lambda s: {"session": s}, sessions), st.builds(lambda g: {"grant_id": g}, grants)
+    )
+    target = draw(named)
+    made = []
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(instants)
+        made.append(arrival(draw(_one_act(volunteer, target, at))))
+    return made
+
+
+@st.composite
+def _cases(draw: st.DrawFn) -> list[Arrival]:
+    """A correction and its decision, or a void, an appeal and its decision; mostly as it should
+    be, in any order."""
+    volunteer, target = draw(volunteers), draw(st.one_of(
+        st.builds(lambda s: {"session": s}, sessions), st.builds(lambda g: {"grant_id": g}, grants)
+    ))  # fmt: skip
+    at, number = draw(instants), draw(st.integers(0, 400))
+    by, yes = draw(deciders), draw(_mostly(["approve"], ["reject"]))
+    told: list[Event]
+    if draw(st.booleans()):
+        start = draw(instants)
+        place = {k: v for k, v in draw(places).items() if k != "shift_id"}
+        named = {"correction": f"k{number}"}
+        asker = draw(_mostly([None], [by, CHIEF]))
+        told = [
+            ask(volunteer, **target, start=start, end=start + draw(lengths), at=at, actor=asker,
+                **named, **place),
+            correct(volunteer, **target, at=at + HOUR, decision=yes, actor=by, **named),
+        ]  # fmt: skip
+    else:
+        against = draw(st.sampled_from([void, deny]))
+        told = [
+            against(volunteer, **target, at=at, actor=draw(_mostly([ORGANISER], [by]))),
+            appeal(volunteer, **target, at=at + HOUR, appeal_id=f"p{number}"),
+            hear(volunteer, **target, at=at + 2 * HOUR, appeal_id=f"p{number}", decision=yes,
+                 actor=by),
+        ]  # fmt: skip
+        if draw(st.integers(0, 2)) == 0:
+            told.append(reinstate(volunteer, **target, at=at + 3 * HOUR))
+    return [arrival(event) for event in told]
+
+
+@st.composite
+def _approved(draw: st.DrawFn) -> list[Arrival]:
+    """A long or unexpected visit, or a claim, and somebody's word about it."""
+    volunteer, place, start = draw(volunteers), draw(st.sampled_from(PLACES[10:])), draw(instants)
+    end, session = start + draw(st.sampled_from([2 * HOUR, 4 * HOUR, 13 * HOUR])), draw(sessions)
+    told: list[Event]
+    if draw(st.integers(0, 3)):
+        target = {"session": session}
+        told = [check_in(volunteer, session, start, **place)]
+        told.append(check_out(volunteer, session, end, **place))
+    else:
+        target = {"grant_id": draw(grants)}
+        told = [claim(volunteer, **target, start=start, end=end, **place)]
+    kind: Any = draw(st.sampled_from([confirm, decide, deny]))
+    more = {"level": draw(st.sampled_from(["org", "province"]))} if kind is decide else {}
+    by = draw(deciders)
+    told.append(kind(volunteer, **target, at=end + HOUR, actor=by, **more))
+    return [arrival(event) for event in told]
+
+
+@st.composite
+def _entries(draw: st.DrawFn) -> list[Arrival]:
+    """A claim, an imported row, a training record, or a grant without times."""
+    volunteer, own_id, place = draw(volunteers), draw(grants), draw(places)
+    start, delay = draw(instants), draw(_mostly([0, HOUR], [DAY, 3 * DAY, 13 * DAY, 30 * DAY]))
+    kind: Any = draw(st.sampled_from([claim, claim, imported, training, grant]))
+    more: dict[str, Any] = dict(place)
+    if kind in (claim, grant):
+        more |= {"start": start, "end": start + draw(lengths)}
+        if kind is grant:
+            more["minutes"] = draw(st.sampled_from([30, 100, 600, 0]))
+    else:
+        more |= {
+            "day": draw(st.sampled_from(["2025-03-08", "2025-03-09", "2025-03-10"])),
+            "minutes": draw(_mostly([60, 120, 240], [0, 1, 1440, 1441, 900])),
+            "at": start,
+        }
+        if kind is imported:
+            more["row"] = draw(st.sampled_from(["row-1", "row-2", "row-3"]))
+    if draw(st.integers(0, 9)) == 0:
+        more["actor"] = draw(deciders)
+    event: Any = kind(volunteer, own_id, **more)
+    told = arrival(event)
+    return [Arrival(told.event, told.recorded_at + delay)]
 
 
 @st.composite
@@ -214,7 +437,20 @@ def histories(draw: st.DrawFn) -> list[Arrival]:
 
     Facts come in recorded order or in any; some come twice, some come altered under their old id.
     """
-    arrivals = draw(_happenings([_grants(), _decisions(), _ticks, _publications, _releases()]))
+    arrivals = draw(
+        _happenings(
+            [
+                _grants(),
+                _decisions(),
+                _acts(),
+                _acts(),
+                _entries(),
+                _ticks,
+                _publications,
+                _releases(),
+            ]
+        )
+    )
     if draw(st.integers(0, 2)):
         arrivals.sort(key=lambda a: a.recorded_at)
     else:
@@ -232,18 +468,23 @@ def histories(draw: st.DrawFn) -> list[Arrival]:
 
 @st.composite
 def calm_histories(draw: st.DrawFn) -> list[Arrival]:
-    """Only what no order may change: unique event ids, one grant for a grant_id, no evaluations,
-    no policy or publication in the middle; late, odd and voided facts all the same."""
-    drawn = draw(_happenings([_grants(), _decisions(), _ticks]))
+    """Only what no order may change: unique event ids, one entry for a grant_id and for a source
+    row, no evaluations, no publication in the middle; late, odd, void and disputed facts all the
+    same."""
+    others = [_grants(), _decisions(), _acts(), _cases(), _approved(), _entries(), _ticks]
     taken: set[tuple[str, str]] = set()
     arrivals = []
-    for number, (event, recorded_at) in enumerate((a.event, a.recorded_at) for a in drawn):
-        if isinstance(event, HoursGranted):
+    for number, (event, recorded_at) in enumerate(
+        (a.event, a.recorded_at) for a in draw(_happenings(others))
+    ):
+        if isinstance(event, HoursGranted | HoursClaimed | HoursImported | TrainingRecorded):
             name = (event.volunteer_id, event.grant_id)
             if name in taken:
                 continue
             taken.add(name)
-        if type(event).__name__ == "EvaluationSubmitted":
+        if isinstance(event, HoursImported):
+            event = replace(event, row_hash=f"row-{number}")
+        if isinstance(event, EvaluationSubmitted):
             continue
         unique = f"{draw(st.integers(0, 9))}-{number}"
         arrivals.append(Arrival(replace(event, event_id=unique), recorded_at))

@@ -12,12 +12,32 @@ from hypothesis import strategies as st
 
 from ledger.record import Record
 from ledger.replay import Book, replay
-from schemas.events import CheckedIn, CheckedOut, ClockTicked, HoursGranted
+from schemas.events import (
+    CheckedIn,
+    CheckedOut,
+    ClockTicked,
+    Decision,
+    HoursClaimed,
+    HoursGranted,
+    HoursImported,
+    TrainingRecorded,
+)
 from schemas.posting import Line, Posting
 from schemas.times import MINUTE
-from tests.histories import BASICS, Arrival, log, served, void, words
+from tests.histories import BASICS, REGULATOR, Arrival, log, served, void, words
 from tests.model import check, truth_of
 from tests.strategies import KNOWN, LAW, calm_histories, histories
+
+Spoken = (
+    CheckedIn
+    | CheckedOut
+    | HoursGranted
+    | HoursClaimed
+    | HoursImported
+    | TrainingRecorded
+    | Decision
+)
+"""Facts that speak of a session or a grant."""
 
 Net = dict[tuple[object, ...], int]
 
@@ -171,16 +191,24 @@ def own_postings(book: Book, name: str) -> list[tuple[object, ...]]:
 @given(histories())
 @LAW
 def test_no_minute_counts_twice_and_none_is_lost(history: list[Arrival]) -> None:
-    """The effective minutes are those of the union of all effective intervals, less than a minute
-    lost on each span."""
+    """The minutes of all spans with times that count, or wait for a tier, are those of the union
+    of their intervals, less than a minute lost on each span."""
     records, book = opened(history)
-    parts = truth_of(records).parts
-    for name, minutes in balances(book).items():
+    truth = truth_of(records)
+    net = net_lines(book)
+    for name, parts in truth.parts.items():
+        minutes = sum(
+            number
+            for (who, session, grant_id, *_), number in net.items()
+            if who == name and (("session", session) if session else ("grant", grant_id)) in parts
+        )
         union, at = 0, 0
-        for start, end in sorted(parts[name]):
+        stretches = sorted(stretch for each in parts.values() for stretch in each)
+        for start, end in stretches:
             assert start >= at
             union, at = union + end - start, end
-        assert union // MINUTE - len(parts[name]) < minutes <= union // MINUTE
+        spans = len(stretches) + len(parts)
+        assert union // MINUTE - spans < minutes <= union // MINUTE
 
 
 @given(histories())
@@ -198,10 +226,13 @@ def test_a_voided_history_comes_to_nothing(history: list[Arrival]) -> None:
     spans = {
         (getattr(event, "session_id", None), getattr(event, "grant_id", None), event.volunteer_id)
         for event in (a.event for a in history)
-        if isinstance(event, CheckedIn | CheckedOut | HoursGranted)
+        if isinstance(event, Spoken)
     }
     voids = [
-        Arrival(void(volunteer, session, grant_id, at=end, event_id=f"end-{number}"), end)
+        Arrival(
+            void(volunteer, session, grant_id, at=end, event_id=f"end-{number}", actor=REGULATOR),
+            end,
+        )
         for number, (session, grant_id, volunteer) in enumerate(sorted(spans, key=str))
     ]
     _, voided = opened([*history, *voids])

@@ -15,9 +15,27 @@ from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
 import ledger.replay  # every module of the core is loaded before a bug is planted
-from ledger import account, admission, catalogue, clock, rating, rules, spans
+from ledger import (
+    account,
+    acts,
+    admission,
+    bounds,
+    catalogue,
+    clock,
+    decisions,
+    entries,
+    lateness,
+    policy,
+    presence,
+    rating,
+    results,
+    rules,
+    settling,
+    spans,
+)
 from ledger.account import Account
 from ledger.spans import Span
+from ledger.workdays import Workdays
 from schemas.events import CheckedIn, HoursGranted
 from schemas.posting import Line
 from schemas.times import MINUTE
@@ -68,20 +86,20 @@ def _no_dedupe(own: Account, text: str) -> int | None:
 
 
 def _higher_id_wins(span: Span) -> tuple[object, ...]:
-    return (span.state != "effective", span.start, [-ord(letter) for letter in span.id],
-            span.kind == "manual")  # fmt: skip
+    return (span.state != "effective", span.low, [-ord(letter) for letter in span.id],
+            span.kind != "service")  # fmt: skip
 
 
 def _later_start_wins(span: Span) -> tuple[object, ...]:
-    return (span.state != "effective", -(span.start or 0), span.id, span.kind == "manual")
+    return (span.state != "effective", -span.low, span.id, span.kind != "service")
 
 
 def _grant_first(span: Span) -> tuple[object, ...]:
-    return (span.state != "effective", span.start, span.id, span.kind != "manual")
+    return (span.state != "effective", span.low, span.id, span.kind == "service")
 
 
 def _held_first_come(span: Span) -> tuple[object, ...]:
-    return (False, span.start, span.id, span.kind == "manual")
+    return (False, span.low, span.id, span.kind != "service")
 
 
 def _floor_each_day(pieces: Any, days: Any) -> Any:
@@ -111,13 +129,9 @@ def _touching_overlaps(span: Span, covers: Any) -> Any:
     return spans_share_of(span, touching)
 
 
-def _only_the_span_itself(own: Account, old: Span | None, new: Span) -> Any:
-    changes, lost = rating_rated(own, old, new)
+def _only_the_span_itself_is_rated(own: Account, old: Span | None, new: Span, known: Any) -> Any:
+    changes, lost = rating_rated(own, old, new, known)
     return changes[:1], lost
-
-
-def _void_is_ignored(span: Span, known: Any) -> Span:
-    return spans_settled(replace(span, voided=False), known)
 
 
 def _last_check_out(start: int | None, outs: Any) -> int | None:
@@ -135,33 +149,36 @@ def _balance_of_all_lines(own: Account, line: Line) -> None:
     own.balance_minutes += line.minutes
 
 
-def _own_approval_is_enough(own: Account, event: HoursGranted, known: Any) -> Any:
+def _own_approval_is_enough(own: Account, event: HoursGranted, at: int, known: Any) -> Any:
     second = event.approver and replace(event.approver, id="somebody-else")
-    return rules_grant(own, replace(event, approver=second), known)
+    return entries_grant(own, replace(event, approver=second), at, known)
 
 
-def _evidence_is_not_asked(own: Account, event: HoursGranted, known: Any) -> Any:
-    return rules_grant(own, replace(event, evidence=("x",)), known)
+def _evidence_is_not_asked(own: Account, event: HoursGranted, at: int, known: Any) -> Any:
+    return entries_grant(own, replace(event, evidence=("x",)), at, known)
 
 
 def _closing_credits(own: Account, span: Span) -> Any:
-    if span.start is None:
+    start = span.facts.start
+    if start is None or span.facts.place is None:
         return clock_closed(own, span)
-    end = span.start + 60 * MINUTE
-    days = ((span.start, span.start // (1440 * MINUTE)),)
-    paid = replace(span, end=end, outs=(end,), state="effective", policy="default@0", days=days)
+    end = start + 60 * MINUTE
+    paid = span.copy()
+    paid.facts = replace(span.facts, outs=(end,))
+    paid.place, paid.low, paid.high = span.facts.place, start, end
+    paid.state, paid.policy = "effective", "default@0"
+    paid.days = ((start, start // (1440 * MINUTE)),)
     rating.set_due(own, span.key, None)
-    _, lines, _ = rating.credit(own, span, paid)
+    _, lines, _ = rating.credit(own, span, paid, catalogue.Catalogue())
     return "held", "no_check_out", lines
 
 
 def _first_arrival_stands(span: Span, at: int, event_id: str) -> bool:
-    return span.start is not None
+    return span.facts.start is not None
 
 
 def _nothing_taken_back(old: Span | None, new: Span) -> Any:
-    return ((span, day, minutes) for span, day, minutes in spans_differences(old, new)
-            if minutes > 0)  # fmt: skip
+    return (each for each in spans_differences(old, new) if each[2] > 0)
 
 
 def _attended_for_ever(own: Account, old: Span | None, new: Span) -> None:
@@ -177,24 +194,94 @@ def _sequence_skips_copies(own: Account, record: Any, known: Any, index: int, re
 
 def _check_in_moves_place(own: Account, event: CheckedIn, recorded_at: int, known: Any) -> Any:
     """The latest check-in says where, the earliest when."""
-    result = rules_check_in(own, event, recorded_at, known)
+    result = presence_check_in(own, event, recorded_at, known)
     span = account.span_of(own, "service", event.session_id)
-    if span is not None and span.start is not None and span.end is None:
-        account.put(own, span, replace(span, place=rules.place_of(event)))
+    if span is not None and span.facts.start is not None and span.facts.end is None:
+        moved = span.copy()
+        moved.facts = replace(span.facts, place=results.place_of(event))
+        account.put(own, span, moved)
     return result
+
+
+def _acts_count_as_they_arrive(told: Any, act: Any) -> Any:
+    return (*told, act)
+
+
+def _each_piece_alone(span: Span, served: int, known: Any) -> Any:
+    return rating_tier(span, max((m for _, m, _ in span.minutes), default=0), known)
+
+
+def _one_approval_for_all(span: Span, served: int, known: Any) -> Any:
+    return "effective" if span.approved else rating_tier(span, served, known)
+
+
+def _without(what: str, instead: str) -> Callable[..., Any]:
+    """An act of one kind is taken for one of another."""
+
+    def act_of(event: Any, volunteer_id: str) -> Any:
+        act = decisions_act_of(event, volunteer_id)
+        return replace(act, what=instead) if act.what == what else act
+
+    return act_of
+
+
+def _gate_passes(*reasons: str) -> Callable[..., Any]:
+    """The gate lets through what it should hold for one of these reasons."""
+
+    def gate(case: Any, known: Any) -> Any:
+        state, reason = settling_gate(case, known)
+        return ("effective", None) if reason in reasons else (state, reason)
+
+    return gate
+
+
+def _requester_may_decide(told: Any, requester: str) -> Any:
+    return Court(told, "nobody")
+
+
+def _one_person_for_both(self: Any, act: Any) -> Any:
+    """Whoever asked, voided or appealed decides about it, too."""
+    return court_hear(self, replace(act, by="somebody-else"))
+
+
+def _whoever_asked_corrects(self: Any, act: Any) -> Any:
+    return court_correct(self, replace(act, by="somebody-else"))
+
+
+def _only_the_end_is_corrected(event: Any, recorded_at: int, known: Any) -> Any:
+    if isinstance(event, CheckedIn):
+        return event.occurred_at, False
+    return lateness_happened_at(event, recorded_at, known)
+
+
+def _row_taken_twice(event: Any) -> str:
+    return f"i/{event.event_id}"
+
+
+def _training_counts(own: Account, line: Line) -> None:
+    rating_add(own, line)
+    if line.kind == "training" and line.state == "effective":
+        own.balance_minutes += line.minutes
 
 
 account_lookup = account.lookup
 spans_share_of = spans.share_of
 spans_whole_minutes = spans.whole_minutes
-spans_settled = spans.settled
 spans_differences = spans.differences
-rules_grant = rules._grant
-rules_check_in = rules._check_in
-rules_posting = rules.posting
+entries_grant = entries.grant
+presence_check_in = presence.check_in
+rules_posting = results.posting
 clock_closed = clock._closed
 rating_count_project = rating._count_project
 rating_rated = rating._rated
+rating_tier = rating._tier
+rating_add = rating._add
+decisions_act_of = decisions.act_of
+settling_gate = settling._gate
+lateness_happened_at = lateness.happened_at
+Court = acts.Court
+court_hear = Court._hear
+court_correct = Court._correct
 Catalogue = catalogue.Catalogue
 offset_micros = Catalogue.offset_micros
 
@@ -209,10 +296,13 @@ BUGS: dict[str, Plant] = {
     "held spans take time from effective ones": everywhere(spans.rank, _held_first_come),
     "overlap counts twice": everywhere(spans.share_of, _ignore_overlap),
     "touching counts as overlap": everywhere(spans.share_of, _touching_overlaps),
-    "minutes do not come back to the loser": everywhere(rating._rated, _only_the_span_itself),
+    "minutes do not come back to the loser": everywhere(
+        rating._rated, _only_the_span_itself_is_rated
+    ),
     "overlap is sought within the same day": everywhere(
-        spans.days_between, lambda low, high: range(low // (1440 * MINUTE),
-                                                    low // (1440 * MINUTE) + 1)
+        # Where there are tiers, two days more at each side are looked at.
+        spans.days_between, lambda low, high: range(low // (1440 * MINUTE) + 2,
+                                                    low // (1440 * MINUTE) - 1)
     ),
     "seconds are floored each day": everywhere(spans.whole_minutes, _floor_each_day),
     "minutes are rounded up": everywhere(spans.whole_minutes, _round_up),
@@ -220,15 +310,15 @@ BUGS: dict[str, Plant] = {
     "days end at midnight in China everywhere": method(
         Catalogue, "offset_micros", lambda self, site, at: offset_micros(self, None, at)
     ),
-    "a void is ignored": everywhere(spans.settled, _void_is_ignored),
-    "a late fact is paired": everywhere(rules.is_late, lambda *_: False),
+    "a void is ignored": everywhere(decisions.act_of, _without("void", "dismiss")),
+    "a late fact is paired": everywhere(lateness.is_late, lambda *_: False),
     "the last check-out stands": everywhere(spans.end_of, _last_check_out),
     "a check-out pairs with a later check-in": everywhere(spans.end_of, _any_check_out),
-    "the check-in that arrives first stands": everywhere(rules._stands, _first_arrival_stands),
-    "the latest check-in says where": everywhere(rules._check_in, _check_in_moves_place),
+    "the check-in that arrives first stands": everywhere(presence.stands, _first_arrival_stands),
+    "the latest check-in says where": everywhere(presence.check_in, _check_in_moves_place),
     "the balance includes what is held": everywhere(rating._add, _balance_of_all_lines),
-    "a requester may approve": everywhere(rules._grant, _own_approval_is_enough),
-    "a grant needs no evidence": everywhere(rules._grant, _evidence_is_not_asked),
+    "a requester may approve": everywhere(entries.grant, _own_approval_is_enough),
+    "a grant needs no evidence": everywhere(entries.grant, _evidence_is_not_asked),
     "closing an open session credits": everywhere(clock._closed, _closing_credits),
     "an unknown activity counts": method(Catalogue, "knows", lambda self, place: True),
     "a release never comes": everywhere(clock._released, lambda *_: None),
@@ -237,7 +327,7 @@ BUGS: dict[str, Plant] = {
         "_version",
         lambda self, name, day: next(
             iter(reversed(self.policies.get(name, ()))),
-            catalogue.BUILT_IN if name == "default" else None,
+            policy.BUILT_IN if name == "default" else None,
         ),
     ),
     "what happens in the future is admitted": everywhere(
@@ -247,7 +337,45 @@ BUGS: dict[str, Plant] = {
     "who attended once has attended for ever": everywhere(
         rating._count_project, _attended_for_ever
     ),
-    "copies have no sequence": everywhere(rules.posting, _sequence_skips_copies),
+    "acts count in the order in which they arrive": everywhere(
+        acts.with_act, _acts_count_as_they_arrive
+    ),
+    "a long day needs nobody's approval": everywhere(rating._tier, lambda *_: "effective"),
+    "a tier looks at each piece alone": everywhere(rating._tier, _each_piece_alone),
+    "any approval is enough for any tier": everywhere(rating._tier, _one_approval_for_all),
+    "a reinstatement does nothing": everywhere(
+        decisions.act_of, _without("reinstate", "dismiss")
+    ),
+    "a correction changes nothing": everywhere(decisions.act_of, _without("correct", "refuse")),
+    "an upheld appeal restores nothing": everywhere(
+        decisions.act_of, _without("uphold", "dismiss")
+    ),
+    "a rejection does nothing": everywhere(decisions.act_of, _without("reject", "dismiss")),
+    "a re-rating does nothing": everywhere(decisions.act_of, _without("rerate", "dismiss")),
+    "a claim counts by itself": everywhere(settling._gate, _gate_passes("awaiting_organiser")),
+    "a walk-in counts by itself": everywhere(settling._gate, _gate_passes("not_on_roster")),
+    "a child serves without consent": everywhere(
+        settling._gate, _gate_passes("guardian_consent_missing")
+    ),
+    "the over-long are never reviewed": everywhere(settling._gate, _gate_passes("over_max_open")),
+    "what was rejected counts": everywhere(settling._gate, _gate_passes("rejected")),
+    "who asks decides": everywhere(acts.Court, _requester_may_decide),
+    "who decided hears the appeal": method(Court, "_hear", _one_person_for_both),
+    "who wants a correction decides it": method(Court, "_correct", _whoever_asked_corrects),
+    "anybody decides": everywhere(settling.entitled, lambda *_: True),
+    "anybody records afterwards": method(Catalogue, "may_record", lambda *_: True),
+    "a wrong clock is believed": everywhere(
+        lateness.happened_at, lambda event, *_: (event.occurred_at, False)
+    ),
+    "a wrong clock is mended at one end": everywhere(
+        lateness.happened_at, _only_the_end_is_corrected
+    ),
+    "nothing is ever recorded late": everywhere(lateness.overdue, lambda *_: False),
+    "every day is a working day": method(Workdays, "works", lambda *_: True),
+    "time outside the shift counts": everywhere(settling._shift, lambda *_: None),
+    "an imported row counts each time it comes": everywhere(bounds.row_key, _row_taken_twice),
+    "learning counts as service": everywhere(rating._add, _training_counts),
+    "copies have no sequence": everywhere(results.posting, _sequence_skips_copies),
 }  # fmt: skip
 
 

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ledger.presence
 import ledger.rules
-from ledger.catalogue import Catalogue, publish
+from ledger.catalogue import Catalogue
+from ledger.publish import publish
 from ledger.record import Record
 from ledger.replay import replay
 from schemas.codec import decode_output, encode
@@ -165,14 +167,14 @@ def test_an_event_on_which_the_rules_raise_is_quarantined_and_the_rest_counts(
 ) -> None:
     records = log(check_in(session="s1"), check_in(session="s2", at="10:00"),
                   check_out(session="s1", at="10:00"))  # fmt: skip
-    right = ledger.rules._check_in
+    right = ledger.presence.check_in
 
     def broken(*arguments: object) -> object:
         if getattr(arguments[1], "session_id", "") == "s2":
             raise RuntimeError("a defect")
         return right(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ledger.rules, "_check_in", broken)
+    monkeypatch.setattr(ledger.rules, "check_in", broken)
     made = fold_chunk(Store(0), records[0].topic, [raw(r) for r in records], Catalogue(), 1)
     [entry] = [decode_output(value) for _, value, _ in made.quarantined]
     assert isinstance(entry, Quarantined)

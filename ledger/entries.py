@@ -1,0 +1,117 @@
+"""Hours that people enter: grants, claims, imported rows, training (docs/rules.md, section 4)."""
+
+from ledger.account import Account, lookup, remember, span_of
+from ledger.bounds import row_key, too_many
+from ledger.catalogue import Catalogue, Place
+from ledger.lateness import overdue
+from ledger.results import Result, place_of, settle
+from ledger.spans import Facts, Span
+from schemas.events import HoursClaimed, HoursGranted, HoursImported, TrainingRecorded
+from schemas.posting import Kind
+from schemas.times import DAY, MINUTE
+
+DAY_MINUTES = 1440
+
+Entry = HoursGranted | HoursClaimed | HoursImported | TrainingRecorded
+
+
+def grant(account: Account, event: HoursGranted, recorded_at: int, catalogue: Catalogue) -> Result:
+    """Hours the organiser takes down afterwards: with evidence and a second person they count."""
+    if event.actor.id == account.volunteer_id:
+        return "refused", "own_hours", ()
+    facts = _facts(event, event.start_at, event.end_at)
+    approver = event.approver
+    second = approver is not None and approver.id not in (event.actor.id, account.volunteer_id)
+    facts.signed = second and len(event.evidence) > 0
+    if event.minutes is not None:
+        if not 1 <= event.minutes <= min(DAY_MINUTES, (event.end_at - event.start_at) // MINUTE):
+            return "refused", "minutes_out_of_range", ()
+        facts.minutes = event.minutes
+    return _enter(account, event, "manual", facts, recorded_at, catalogue)
+
+
+def claim(account: Account, event: HoursClaimed, recorded_at: int, catalogue: Catalogue) -> Result:
+    """Hours a volunteer says they served: they wait for the organiser."""
+    facts = _facts(event, event.start_at, event.end_at)
+    facts.claimed = True
+    return _enter(account, event, "manual", facts, recorded_at, catalogue)
+
+
+def day_entry(
+    account: Account,
+    event: HoursImported | TrainingRecorded,
+    recorded_at: int,
+    catalogue: Catalogue,
+) -> Result:
+    """Minutes of one day without times: a row of another system's record, or learning time."""
+    if event.actor.id == account.volunteer_id:
+        return "refused", "own_hours", ()
+    if not 1 <= event.minutes <= DAY_MINUTES:
+        return "refused", "minutes_out_of_range", ()
+    imported = isinstance(event, HoursImported)
+    if isinstance(event, HoursImported) and lookup(account, row_key(event)) is not None:
+        return "duplicate", "already_imported", ()
+    at = event.service_date * DAY
+    facts = _facts(event, at, at)
+    facts.minutes = event.minutes
+    facts.date = event.service_date
+    result = _enter(
+        account, event, "import" if imported else "training", facts, recorded_at, catalogue
+    )
+    if isinstance(event, HoursImported) and result[0] != "refused":
+        remember(account, row_key(event), 1)
+    return result
+
+
+def _facts(event: Entry, start: int, end: int) -> Facts:
+    return Facts(
+        start, event.event_id, place_of(event), event.shift_id, (end,), requester=event.actor.id
+    )
+
+
+def _enter(
+    account: Account,
+    event: Entry,
+    kind: Kind,
+    facts: Facts,
+    recorded_at: int,
+    catalogue: Catalogue,
+) -> Result:
+    """Keep an entry under its own id, which nobody may use again."""
+    start, place = facts.start, facts.place
+    assert start is not None
+    assert place is not None
+    if facts.end is None:
+        return "refused", "end_before_start", ()
+    day = catalogue.local_day(place.site_id, start) if facts.date is None else facts.date
+    if not catalogue.may_record(place, day):
+        return "refused", "recorder_not_organiser", ()
+    old = span_of(account, "manual", event.grant_id)
+    if old is not None and old.facts.start is not None:
+        return "refused", "grant_exists", ()
+    if too_many(account, old, start // DAY):
+        return "refused", "too_many_spans", ()
+    new = Span(kind, event.grant_id, start // DAY)
+    if old is not None:
+        new.day, new.state, new.minutes = old.day, old.state, old.minutes
+        facts.acts = old.facts.acts
+    new.facts = facts
+    flag = _flag(event, facts, place, day, recorded_at, catalogue)
+    return settle(account, old, new, catalogue, flag)
+
+
+def _flag(
+    event: Entry, facts: Facts, place: Place, day: int, recorded_at: int, catalogue: Catalogue
+) -> str | None:
+    """Late entries count all the same (V2 article 11 sets a deadline, not a sanction)."""
+    if isinstance(event, HoursImported):
+        return None
+    end = facts.end
+    assert end is not None
+    last_day = day if facts.date is not None else catalogue.local_day(place.site_id, end)
+    policy = catalogue.policy(place.project_id, day) or catalogue.default_policy(day)
+    if overdue(last_day, recorded_at, policy, catalogue):
+        return "recorded_late"
+    if event.shift_id is not None and event.shift_id in catalogue.cancelled:
+        return "shift_cancelled"
+    return None

@@ -1,0 +1,117 @@
+"""Check-ins and check-outs: the two ends of a session (docs/rules.md, section 3)."""
+
+from bisect import insort
+
+from ledger.account import Account, put, span_of
+from ledger.bounds import CHECK_OUTS_MAX, too_many
+from ledger.catalogue import Catalogue
+from ledger.lateness import happened_at, is_late, overdue, policy_at
+from ledger.policy import Policy
+from ledger.rating import set_due
+from ledger.results import Result, place_of, settle
+from ledger.spans import Span
+from schemas.events import CheckedIn, CheckedOut
+from schemas.times import DAY, MINUTE
+
+
+def check_in(account: Account, event: CheckedIn, recorded_at: int, catalogue: Catalogue) -> Result:
+    """The earliest check-in begins a session and says where it is."""
+    at, corrected = happened_at(event, recorded_at, catalogue)
+    policy = policy_at(event.project_id, event.site_id, at, catalogue)
+    if is_late(at, recorded_at, policy):
+        return "held", "too_late", ()
+    old = span_of(account, "service", event.session_id)
+    if old is not None and stands(old, at, event.event_id):
+        return "posted", old.reason if no_credit(old) else "redundant_check_in", ()
+    if too_many(account, old, at // DAY):
+        return "refused", "too_many_spans", ()
+    new = Span("service", event.session_id, at // DAY) if old is None else old.copy()
+    # A closed orphan check-out has its check-in now; what is still open will be closed anew.
+    new.closed = new.closed and new.facts.start is not None
+    facts = new.facts.copy()
+    facts.start = at
+    facts.start_event = event.event_id
+    facts.place = place_of(event)
+    facts.shift_id = event.shift_id
+    new.facts = facts
+    flag = _flag(event, at, corrected, recorded_at, policy, catalogue)
+    return settle(account, old, new, catalogue, flag)
+
+
+def stands(span: Span, at: int, event_id: str) -> bool:
+    """Is the check-in that a session has earlier than this one? On a tie the lower id stands."""
+    start = span.facts.start
+    return start is not None and (start, span.facts.start_event) <= (at, event_id)
+
+
+def no_credit(span: Span) -> bool:
+    """Does a span credit nothing whatever its check-ins and check-outs say?"""
+    return span.reason == "voided"
+
+
+def check_out(
+    account: Account, event: CheckedOut, recorded_at: int, catalogue: Catalogue
+) -> Result:
+    """The earliest check-out at or after the start ends a session."""
+    at, corrected = happened_at(event, recorded_at, catalogue)
+    policy = policy_at(event.project_id, event.site_id, at, catalogue)
+    if is_late(at, recorded_at, policy):
+        return "held", "too_late", ()
+    old = span_of(account, "service", event.session_id)
+    begun = old is not None and old.facts.start is not None
+    if not begun and too_many(account, old, at // DAY):
+        return "refused", "too_many_spans", ()
+    span = old or Span("service", event.session_id, at // DAY)
+    before = span.facts
+    if at in span.facts.outs:
+        return _no_news(span, at)
+    if len(span.facts.outs) >= CHECK_OUTS_MAX:
+        return "refused", "too_many_facts", ()
+    outs = list(span.facts.outs)
+    insort(outs, at)
+    new = span.copy()
+    new.facts = span.facts.copy()
+    new.facts.outs = tuple(outs)
+    after = new.facts
+    if after.start is None:
+        new.day = outs[0] // DAY
+        put(account, old, new)
+        if span.state is None and not no_credit(span) and not span.closed:
+            give_up_at = at + policy.late_event_window_minutes * MINUTE
+            set_due(account, new.key, min(give_up_at, account.due.get(new.key, give_up_at)))
+        return _no_news(new, at)
+    if after.end == before.end:
+        put(account, old, new)
+        return _no_news(new, at)
+    flag = _flag(event, at, corrected, recorded_at, policy, catalogue)
+    return settle(account, old, new, catalogue, flag)
+
+
+def _no_news(span: Span, at: int) -> Result:
+    """What to say of a check-out that changes neither start nor end."""
+    if no_credit(span):
+        return "posted", span.reason, ()
+    start = span.facts.start
+    if start is None:
+        return "held", "awaiting_check_in", ()
+    if at < start:
+        return "held", "check_out_before_check_in", ()
+    return "posted", "redundant_check_out", ()
+
+
+def _flag(
+    event: CheckedIn | CheckedOut,
+    at: int,
+    corrected: bool,
+    recorded_at: int,
+    policy: Policy,
+    catalogue: Catalogue,
+) -> str | None:
+    """What is worth saying of an end that counts."""
+    if corrected:
+        return "clock_corrected"
+    if overdue(catalogue.local_day(event.site_id, at), recorded_at, policy, catalogue):
+        return "recorded_late"
+    if event.shift_id is not None and event.shift_id in catalogue.cancelled:
+        return "shift_cancelled"
+    return None

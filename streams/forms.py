@@ -1,0 +1,181 @@
+"""A day's spans <-> bytes: the form of a state page, Avro binary without a schema file."""
+
+from collections.abc import Callable
+from typing import Any, Final, cast, get_args
+
+from librt.strings import BytesWriter
+
+from ledger.account import DayPage
+from ledger.acts import Act
+from ledger.catalogue import Place
+from ledger.spans import Facts, Minutes, Span
+from schemas.binary import (
+    Boolean,
+    Integer,
+    Optional,
+    Reader,
+    Record,
+    Sequence,
+    Symbol,
+    Text,
+    Type,
+    read_whole,
+    write_varint,
+    write_whole,
+)
+from schemas.posting import Kind, State
+
+FORM: Final = b"\3"
+"""Version of the form of a day page, its first byte."""
+
+
+class _Pair(Type):
+    """Two whole numbers."""
+
+    def read(self, source: Reader) -> Any:
+        first = source.varint()
+        return first, source.varint()
+
+    def write(self, out: BytesWriter, value: Any) -> None:
+        first, second = cast(tuple[int, int], value)
+        write_varint(out, first)
+        write_varint(out, second)
+
+
+class _Piece(Type):
+    """A day's minutes with their state."""
+
+    def read(self, source: Reader) -> Any:
+        day = source.varint()
+        minutes = source.varint()
+        return day, minutes, _STATE.read(source)
+
+    def write(self, out: BytesWriter, value: Any) -> None:
+        day, minutes, state = cast(tuple[int, int, State], value)
+        write_varint(out, day)
+        write_varint(out, minutes)
+        _STATE.write(out, state)
+
+
+def _span(
+    kind: Kind,
+    span_id: str,
+    facts: Facts,
+    closed: bool,
+    state: State | None,
+    reason: str | None,
+    policy: str,
+    moved_to: Place | None,
+    low: int,
+    high: int,
+    block: bool,
+    corrected: bool,
+    approved: int,
+    days: tuple[tuple[int, int], ...],
+    minutes: Minutes,
+) -> Span:
+    """A span of which only the page's day is still missing."""
+    return Span(
+        kind,
+        span_id,
+        0,
+        facts,
+        closed,
+        state,
+        reason,
+        policy,
+        moved_to or facts.place,
+        low,
+        high,
+        block,
+        corrected,
+        approved,
+        days,
+        minutes,
+    )
+
+
+_TEXT: Final = Text()
+_MAYBE_TEXT: Final = Optional(_TEXT, null_first=True)
+_TRUTH: Final = Boolean()
+_NUMBER: Final = Integer(64)
+_MAYBE_NUMBER: Final = Optional(_NUMBER, null_first=True)
+_STATE: Final = Symbol(list(get_args(State)))
+_PLACE: Final = Optional(
+    Record(
+        ["activity_id", "project_id", "site_id", "recording_org_id", "host_org_id"],
+        [_TEXT, _TEXT, _MAYBE_TEXT, _TEXT, _TEXT],
+        Place,
+    ),
+    null_first=True,
+)
+
+
+def _record(make: Callable[..., Any], **fields: Type) -> Record:
+    """A record by its fields, in the order in which `make` takes them."""
+    return Record(list(fields), list(fields.values()), make)
+
+
+_ACT: Final = _record(
+    Act,
+    at=_NUMBER,
+    event_id=_TEXT,
+    what=_TEXT,
+    by=_TEXT,
+    org=_TEXT,
+    level=_NUMBER,
+    ref=_TEXT,
+    sure=_TRUTH,
+    start=_NUMBER,
+    end=_NUMBER,
+    place=_PLACE,
+)
+_FACTS: Final = _record(
+    Facts,
+    start=_MAYBE_NUMBER,
+    start_event=_TEXT,
+    place=_PLACE,
+    shift_id=_MAYBE_TEXT,
+    outs=Sequence(_NUMBER),
+    minutes=_MAYBE_NUMBER,
+    date=_MAYBE_NUMBER,
+    signed=_TRUTH,
+    claimed=_TRUTH,
+    requester=_TEXT,
+    acts=Sequence(_ACT),
+)
+_SPAN: Final = _record(
+    _span,
+    kind=Symbol(list(get_args(Kind))),
+    id=_TEXT,
+    facts=_FACTS,
+    closed=_TRUTH,
+    state=Optional(_STATE, null_first=True),
+    reason=_MAYBE_TEXT,
+    policy=_TEXT,
+    moved_to=_PLACE,
+    low=_NUMBER,
+    high=_NUMBER,
+    block=_TRUTH,
+    corrected=_TRUTH,
+    approved=_NUMBER,
+    days=Sequence(_Pair()),
+    minutes=Sequence(_Piece()),
+)
+_SPANS: Final = Sequence(_SPAN)
+
+
+def pack_day(page: DayPage) -> bytes:
+    """The spans of a day: FORM, then an Avro array of records."""
+    return write_whole(_SPANS, FORM, tuple(page.values()))
+
+
+def unpack_day(value: bytes, day: int) -> DayPage:
+    """The inverse of `pack_day`; raises ValueError for a form it does not know."""
+    if value[:1] != FORM:
+        raise ValueError(f"state page of form {value[:1]!r}, this worker knows {FORM!r}")
+    page: DayPage = {}
+    for span in cast(tuple[Span, ...], read_whole(_SPANS, value, 1)):
+        span.day = day
+        page[span.key] = span
+    return page

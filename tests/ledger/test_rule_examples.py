@@ -1,0 +1,35 @@
+"""docs/examples/rules.md: every example is run, and comes out as the page says."""
+
+import re
+
+import pytest
+
+from producers.lines import parse_line
+from tests.histories import BASICS, log
+from tests.model import check
+from tests.rule_examples import EXAMPLES, PAGE, Example, page
+
+
+def test_the_committed_page_is_what_the_examples_come_to() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m tests.rule_examples`"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.en)
+def test_the_example_is_what_the_reference_says(example: Example) -> None:
+    assert check(log(*BASICS, *example.items), example.postings()) == []
+
+
+def test_every_section_of_the_rules_about_hours_has_an_example() -> None:
+    rules = (PAGE.parent.parent / "rules.md").read_text(encoding="utf-8")
+    sections = set(re.findall(r"^## (\d+)\.", rules, re.M)) - {"1", "10"}
+    assert {example.section.split(".")[0] for example in EXAMPLES} == sections
+
+
+def test_every_line_of_the_page_can_be_emitted() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith("{")]
+    assert len(lines) > len(EXAMPLES)
+    for line in lines:
+        read = parse_line(1, line.encode())
+        assert read.fault is None
+        assert read.recorded_at is not None

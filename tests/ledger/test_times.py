@@ -1,0 +1,155 @@
+"""Clocks, deadlines, shifts and ages (docs/rules.md, sections 2, 4 and 9): the name says it."""
+
+from dataclasses import replace
+
+from ledger.workdays import Workdays
+from schemas import times
+from tests.histories import (
+    TODAY,
+    cancel,
+    check_in,
+    check_out,
+    claim,
+    confirm,
+    consent,
+    erase,
+    grant,
+    holidays,
+    no_consent,
+    policy,
+    received,
+    register,
+    served,
+    shift,
+    tick,
+    training,
+    void,
+    when,
+)
+from tests.ledger.books import answer, answers, balance, book, last, lines
+
+FRIDAY, NEXT_FRIDAY = "2025-09-19", "2025-10-03"
+
+
+def test_e15_both_ends_are_corrected_by_what_the_device_says_when_it_sends() -> None:
+    start = check_in(at="11:00", sent_at=when("13:30"))
+    end = check_out(at="13:00", sent_at=when("13:30"))
+    made = book(received(start, "11:30"), received(end, "11:30"))
+    assert answers(made) == [("posted", "clock_corrected")] * 2
+    assert lines(last(made)) == [("s1", TODAY, 120, "effective")]
+    assert last(made).occurred_at == when("13:00"), "what the device said is kept"
+
+
+def test_e15_a_clock_within_the_allowed_skew_is_left_alone() -> None:
+    start, end = check_in(sent_at=when("09:05")), check_out(sent_at=when("11:05"))
+    made = book(received(start, "09:00"), received(end, "11:00"))
+    assert answers(made) == [("posted", None)] * 2
+
+
+def test_e15_a_corrected_time_decides_about_lateness_and_about_the_future() -> None:
+    ahead = check_in(at="09:00", day="2025-03-09", sent_at=when("09:00", "2025-03-09"))
+    behind = check_out(at="11:00", day="2025-02-01", sent_at=when("11:00", "2025-02-01"))
+    made = book(received(ahead, "09:00"), received(behind, "11:00"))
+    assert balance(made) == 120
+    beyond = replace(ahead, event_id="e9", occurred_at=ahead.occurred_at + 6 * times.MINUTE)
+    made = book(received(beyond, "09:00"))
+    assert [code for _, code, _ in made.refused_entry] == ["in_the_future"]
+
+
+def test_e16_an_offline_phone_counts_inside_the_late_window_only() -> None:
+    start, end = served(offline=True)
+    assert (
+        balance(book(received(start, "09:00", "2025-03-03"), received(end, "09:00", "2025-03-03")))
+        == 120
+    )
+    assert (
+        balance(book(received(start, "12:00", "2025-03-08"), received(end, "12:00", "2025-03-08")))
+        == 0
+    )
+
+
+def test_what_is_recorded_after_ten_working_days_is_flagged_and_counts() -> None:
+    in_time = received(grant(day="2025-03-07"), "23:00", "2025-03-21")
+    late = received(grant(day="2025-03-07"), "00:30", "2025-03-22")
+    assert answer(last(book(in_time))) == ("posted", None)
+    made = book(late)
+    assert answer(last(made)) == ("posted", "recorded_late")
+    assert balance(made) == 120
+
+
+def test_holidays_and_make_up_working_days_move_the_deadline() -> None:
+    """Ten working days after Friday 19 September 2025: the 28th is worked, 1 to 8 October not."""
+    year = holidays(tuple(f"2025-10-0{d}" for d in range(1, 9)), ("2025-09-28", "2025-10-11"))
+    ours = policy("default", 1, calendar="cn")
+    made = book(ours, year, received(grant(day=FRIDAY), "23:00", "2025-10-10"),
+                received(grant(grant_id="g2", day=FRIDAY), "00:30", "2025-10-11"))  # fmt: skip
+    assert answers(made) == [("posted", None), ("posted", "recorded_late")]
+    made = book(received(grant(day=FRIDAY), "00:30", "2025-10-04"))
+    assert answers(made) == [("posted", "recorded_late")], "Monday to Friday without a calendar"
+
+
+def test_working_days_are_counted_by_the_later_of_two_publications() -> None:
+    days = Workdays()
+    days.add(holidays(("2025-10-06",)))
+    assert days.after(times.day(NEXT_FRIDAY), 1) == times.day("2025-10-07")
+    days.add(holidays((), ("2025-10-06",)))
+    assert days.after(times.day(NEXT_FRIDAY), 1) == times.day("2025-10-06")
+
+
+def test_a_late_claim_and_late_training_are_flagged_too() -> None:
+    made = book(
+        received(training(), "12:00", "2025-04-01"), received(claim(), "12:00", "2025-04-01")
+    )
+    assert answers(made) == [("posted", "recorded_late"), ("held", "awaiting_organiser")]
+
+
+def test_time_outside_the_shift_does_not_count_where_the_policy_says_so() -> None:
+    clamp = policy("default", 1, clamp=True), shift(start="09:00", end="12:00")
+    made = book(*clamp, *served(start="08:30", end="12:20", shift_id="sh1"))
+    assert balance(made) == 180
+    assert balance(book(*clamp, *served(start="13:00", end="14:00", shift_id="sh1"))) == 0
+    assert balance(book(*clamp, *served(start="08:30", end="12:20"))) == 230, "no shift named"
+    assert balance(book(shift(), *served(start="08:30", end="12:20", shift_id="sh1"))) == 230
+
+
+def test_less_than_the_least_share_of_the_shift_credits_nothing() -> None:
+    sixty = policy("default", 1, ratio=60), shift(start="09:00", end="12:00")
+    made = book(*sixty, *served(start="09:00", end="10:47", shift_id="sh1"))
+    assert answer(last(made)) == ("posted", "under_min_ratio")
+    assert balance(made) == 0
+    assert balance(book(*sixty, *served(start="09:00", end="10:48", shift_id="sh1"))) == 108
+
+
+def test_e35_what_was_served_in_a_cancelled_shift_still_counts() -> None:
+    start, end = served(shift_id="sh1")
+    made = book(shift(), start, cancel(), end)
+    assert answer(last(made)) == ("posted", "shift_cancelled")
+    assert balance(made) == 120
+
+
+def test_e24_a_child_without_consent_is_held_until_a_guardian_consents() -> None:
+    made = book(register(born="2012-01"), *served(), consent(), tick("21:00"))
+    assert answer(made.postings[1]) == ("held", "guardian_consent_missing")
+    assert answer(made.postings[2]) == ("posted", None)
+    assert balance(made) == 120
+
+
+def test_e24_from_the_month_after_the_fourteenth_birthday_no_consent_is_needed() -> None:
+    assert balance(book(register(born="2011-02"), *served())) == 120
+    assert balance(book(register(born="2011-03"), *served())) == 0
+
+
+def test_e24_withdrawn_consent_stops_what_comes_after_and_leaves_what_was() -> None:
+    made = book(register(born="2012-01"), consent(), *served(), no_consent(at="12:00"),
+                *served(session="s2", start="13:00", end="14:00"),
+                confirm(session="s1"))  # fmt: skip
+    assert answer(made.postings[3]) == ("held", "guardian_consent_missing")
+    assert balance(made) == 120
+
+
+def test_e25_an_erased_volunteer_keeps_lines_and_gets_no_new_ones() -> None:
+    made = book(*served(), erase("v1"), *served(session="s2", start="13:00", end="14:00"),
+                void(session="s1"))  # fmt: skip
+    assert answers(made)[2:] == [("refused", "volunteer_erased")] * 3
+    assert balance(made) == 120
+    assert [p.volunteer_id for p in made.postings] == ["v1"] * 5
