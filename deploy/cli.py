@@ -14,6 +14,7 @@ from deploy.lang import text
 COMMANDS = {
     "local": ("up", "down", "status"),
     "topics": ("topics",),
+    "policy": ("policy",),
     "schema": ("schema",),
     "write": ("emit", "simulate", "catalogue"),
     "worker": ("worker",),

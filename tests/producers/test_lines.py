@@ -3,6 +3,7 @@
 import io
 import json
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.lines import LINE_BYTES_MAX, parse_line, read_lines
+from producers.record import key_of
 from producers.zones import utc_offsets
+from schemas.codec import EVENT_TYPES
 from schemas.events import SitePublished
 from schemas.reasons import REASONS
 from schemas.times import instant
 from tests.producers.helpers import as_line, check_in
 
+EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples" / "good"
 GOOD = check_in("v-1", device_id=None)
 SITE = {
     "type": "SitePublished",
@@ -165,3 +169,13 @@ def test_a_site_without_a_zone_is_in_china() -> None:
     line = parse_line(1, json.dumps(SITE).encode())
     assert isinstance(line.event, SitePublished)
     assert (line.event.timezone, line.event.utc_offsets) == ("Asia/Shanghai", ())
+
+
+@pytest.mark.parametrize("name", sorted(set(EVENT_TYPES) - {"ClockTicked"}))
+def test_every_event_type_can_be_emitted_from_its_examples(name: str) -> None:
+    for path in sorted((EXAMPLES / name).glob("*.json")):
+        read = parse_line(1, json.dumps(json.loads(path.read_text("utf-8"))).encode())
+        assert read.fault is None
+        assert read.event is not None
+        assert type(read.event).__name__ == name
+        assert key_of(read.event)
