@@ -314,7 +314,7 @@ def _cases(draw: st.DrawFn) -> list[Arrival]:
         start = draw(instants)
         place = {k: v for k, v in draw(places).items() if k != "shift_id"}
         named = {"correction": f"k{number}"}
-        asker = draw(_mostly([None], [by, CHIEF]))
+        asker = draw(st.sampled_from([None, None, by]))
         told = [
             ask(volunteer, **target, start=start, end=start + draw(lengths), at=at, actor=asker,
                 **named, **place),
@@ -357,7 +357,7 @@ def _approved(draw: st.DrawFn) -> list[Arrival]:
 def _entries(draw: st.DrawFn) -> list[Arrival]:
     """A claim, an imported row, a training record, or a grant without times."""
     volunteer, own_id, place = draw(volunteers), draw(grants), draw(places)
-    start, delay = draw(instants), draw(_mostly([0, HOUR], [DAY, 3 * DAY, 13 * DAY, 30 * DAY]))
+    start, delay = draw(instants), draw(_mostly([0, HOUR], [DAY, 11 * DAY, 12 * DAY, 13 * DAY]))
     kind: Any = draw(st.sampled_from([claim, claim, imported, training, grant]))
     more: dict[str, Any] = dict(place)
     if kind in (claim, grant):
@@ -376,7 +376,12 @@ def _entries(draw: st.DrawFn) -> list[Arrival]:
         more["actor"] = draw(deciders)
     event: Any = kind(volunteer, own_id, **more)
     told = arrival(event)
-    return [Arrival(told.event, told.recorded_at + delay)]
+    once = Arrival(told.event, told.recorded_at + delay)
+    if kind is not imported or draw(st.booleans()):
+        return [once]
+    # The same source row under another id.
+    again = replace(event, event_id=f"{event.event_id}-2", grant_id=draw(grants))
+    return [once, Arrival(again, once.recorded_at + HOUR)]
 
 
 @st.composite
