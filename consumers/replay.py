@@ -16,9 +16,10 @@ from consumers.log import Log
 from consumers.notes import BadNote, Checkpoint, Note
 from consumers.rows import Place, Record
 from ledger.admission import barred
-from ledger.catalogue import Catalogue, publish
+from ledger.catalogue import Catalogue
 from ledger.fold import fold
 from ledger.merkle import Range, grow, leaf_hashes
+from ledger.publish import publish
 from ledger.record import Record as Entry
 from ledger.record import digest_of
 from ledger.replay import Book
