@@ -104,8 +104,8 @@ def _app(
         stream_wait_empty=False,
         # Two fetched batches ahead: more would only be thrown away in a rebalance.
         stream_buffer_maxsize=2,
-        broker_max_poll_records=8_000,
-        consumer_max_fetch_size=1 << 20,
+        broker_max_poll_records=32_000,
+        consumer_max_fetch_size=4 << 20,
         broker_session_timeout=session_seconds,
         broker_heartbeat_interval=session_seconds / 3,
         broker_rebalance_timeout=max(session_seconds, 10.0),

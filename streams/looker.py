@@ -20,26 +20,53 @@ class Looker:
 
         None where the log ends before one. Raises KafkaError when the log cannot be read.
         """
-        async with self._lock:
-            try:
-                return await self._first(TopicPartition(topic, partition), offset)
-            except BaseException:
-                await self._close()
-                raise
+        tp = TopicPartition(topic, partition)
+        try:
+            consumer = await self._opened()
+            end = (await consumer.end_offsets([tp]))[tp]
+            if offset >= end:
+                return None
+            async with self._lock:
+                return await self._read(consumer, tp, offset, end)
+        except BaseException:
+            await self.close()
+            raise
 
-    async def _first(self, tp: TopicPartition, offset: int) -> tuple[int, int] | None:
-        if self._consumer is None:
-            self._consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._bootstrap,
-                isolation_level="read_committed",
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                fetch_max_wait_ms=100,
-            )
-            await self._consumer.start()
-        consumer = self._consumer
+    async def nothing_before(self, topic: str, partition: int, offset: int, timestamp: int) -> bool:
+        """Is every committed record at or after an offset at least as young as this (ms)?
+
+        One or two questions that the broker answers from its index. Where a topic's timestamps do
+        not ascend, the answer goes by the first record that is as young. Raises KafkaError.
+        """
+        tp = TopicPartition(topic, partition)
+        try:
+            consumer = await self._opened()
+            if offset >= (await consumer.end_offsets([tp]))[tp]:
+                return True
+            young = (await consumer.offsets_for_times({tp: timestamp}))[tp]
+        except BaseException:
+            await self.close()
+            raise
+        return young is not None and young.offset <= offset
+
+    async def _opened(self) -> AIOKafkaConsumer:
+        async with self._lock:
+            if self._consumer is None:
+                consumer = AIOKafkaConsumer(
+                    bootstrap_servers=self._bootstrap,
+                    isolation_level="read_committed",
+                    enable_auto_commit=False,
+                    auto_offset_reset="none",
+                    fetch_max_wait_ms=100,
+                )
+                await consumer.start()
+                self._consumer = consumer
+            return self._consumer
+
+    async def _read(
+        self, consumer: AIOKafkaConsumer, tp: TopicPartition, offset: int, end: int
+    ) -> tuple[int, int] | None:
         consumer.assign([tp])
-        end = (await consumer.end_offsets([tp]))[tp]
         consumer.seek(tp, offset)
         # Transaction markers take offsets, too: the end may be reached without a record.
         async with asyncio.timeout(_PATIENCE_SECONDS):

@@ -22,8 +22,10 @@ from streams.partition import Partition
 
 log = getLogger(__name__)
 
-CHUNK_RECORDS = 2_000
-"""Records of one transaction: enough to share its cost, few enough to answer quickly."""
+CHUNK_RECORDS = 8_000
+"""Records of one transaction at most. An account is written once per transaction however many of
+its events are in it, so behind a backlog long ones are cheap; otherwise they are as short as what
+has come since the last."""
 
 COMES_AFTER = {HOURS: (CHECKINS,), EVALUATIONS: (CHECKINS, HOURS)}
 """Topic -> those whose earlier records are folded first.
@@ -32,7 +34,7 @@ Kafka hands topics over in any order. Minutes do not depend on it, but behind a 
 evaluation would meet a ledger without the service it is about.
 """
 
-DEFER_SECONDS = 0.3
+REST_SECONDS = 0.3
 """How long such records rest before they are looked at again."""
 
 RETRY_SECONDS = 2.0
@@ -48,6 +50,20 @@ class Figures:
     failures: int = 0
     outcomes: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     restoring: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Rest:
+    """Records of one topic-partition that wait for those that come before them.
+
+    `seen` is how far the topics they wait for were folded then; `skipped` says that later records
+    were fetched meanwhile and let go.
+    """
+
+    records: Sequence[Fetched]
+    seen: tuple[int, ...]
+    skipped: bool = False
+    task: asyncio.Task[None] | None = None
 
 
 class Ownership:
@@ -71,27 +87,31 @@ class Ownership:
         self._looker = looker
         self._partitions = partitions
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._deferred: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._resting: dict[tuple[str, int], Rest] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
         self._revocations = 0
         self.open: dict[int, Partition] = {}
         self.figures = Figures()
 
-    async def submit(self, topic: str, partition: int, batch: Sequence[Fetched]) -> None:
+    async def submit(
+        self, topic: str, partition: int, batch: Sequence[Fetched], rest: Rest | None = None
+    ) -> None:
         """Let a partition work on a fetched batch as soon as it is done with the one before."""
         revocations = self._revocations
         if (running := self._running.get(partition)) is not None:
             await asyncio.shield(running)
         # What was fetched before a rebalance belongs to the past.
         if self._revocations == revocations:
-            self._running[partition] = asyncio.create_task(self.take(topic, partition, batch))
+            self._running[partition] = asyncio.create_task(self.take(topic, partition, batch, rest))
 
-    async def take(self, topic: str, partition: int, batch: Sequence[Fetched]) -> None:
-        """Bring a fetched batch into the ledger, or arrange that it is fetched again."""
+    async def take(
+        self, topic: str, partition: int, batch: Sequence[Fetched], rest: Rest | None = None
+    ) -> None:
+        """Bring a fetched or rested batch into the ledger, or arrange that it is fetched again."""
         again: int | None = None
         async with self._locks[partition]:
             try:
-                again = await self._apply(topic, partition, batch)
+                again = await self._apply(topic, partition, batch, rest)
             except Exception as error:
                 # Fenced, aborted or unreachable: whether the transaction was committed is known
                 # only to the log, so what is in memory is worth nothing now. Anything else is a
@@ -106,24 +126,33 @@ class Ownership:
         if again is not None:
             await self._seek(topic, partition, again)
 
-    async def _apply(self, topic: str, partition: int, batch: Sequence[Fetched]) -> int | None:
+    async def _apply(
+        self, topic: str, partition: int, batch: Sequence[Fetched], rest: Rest | None
+    ) -> int | None:
         """Apply what is new in a batch; the offset to read again from if something is missing."""
         owned = self.open.get(partition)
         if owned is None:
             owned = self.open[partition] = await self._open_one(partition)
         position = owned.position(topic)
         todo = [record for record in batch if record.offset >= position]
-        if not todo:
-            return None
-        if todo[0].offset > position:
-            if (topic, partition) in self._deferred:
+        if todo and todo[0].offset > position:
+            if (resting := self._resting.get((topic, partition))) is not None:
+                resting.skipped = True
                 return None
             # A hole is real where a producer's transaction markers lie; it is a lost batch where
             # Faust dropped one in a rebalance.
             first = await self._looker.first(topic, partition, position)
             if first is None or first[0] != todo[0].offset:
                 return position
-        ready = await self._in_order(owned, topic, todo)
+        ready = await self._in_order(owned, topic, todo, rest) if todo else todo
+        await self._fold(owned, topic, ready)
+        skipped = rest is not None and rest.skipped
+        if len(ready) < len(todo):
+            self._rest(topic, partition, Rest(todo[len(ready) :], _before(owned, topic), skipped))
+            return None
+        return owned.position(topic) if skipped else None
+
+    async def _fold(self, owned: Partition, topic: str, ready: Sequence[Fetched]) -> None:
         for start in range(0, len(ready), CHUNK_RECORDS):
             chunk = ready[start : start + CHUNK_RECORDS]
             catalogue = await self._catalogue(owned.store.catalogue_offset)
@@ -132,38 +161,62 @@ class Ownership:
             self.figures.transactions += 1
             for outcome, count in folded.outcomes.items():
                 self.figures.outcomes[outcome] += count
-        if len(ready) < len(todo):
-            self._defer(topic, partition, todo[len(ready)].offset)
-        return None
 
     async def _in_order(
-        self, owned: Partition, topic: str, todo: Sequence[Fetched]
+        self, owned: Partition, topic: str, todo: Sequence[Fetched], rest: Rest | None
     ) -> Sequence[Fetched]:
         """The records before which everything is folded that was recorded earlier on the topics
-        they come after."""
+        they come after.
+
+        Where those topics have moved on since the records came to rest, what was folded last tells
+        how far; the log itself is searched only where they have not.
+        """
+        moved = rest is None or rest.seen != _before(owned, topic)
         limit: int | None = None
         for earlier in COMES_AFTER.get(topic, ()):
-            position = owned.position(earlier)
-            following = await self._looker.first(earlier, owned.partition, position)
-            if following is not None:
-                limit = following[1] if limit is None else min(limit, following[1])
+            partition, position = owned.partition, owned.position(earlier)
+            until = todo[-1].timestamp
+            if await self._looker.nothing_before(earlier, partition, position, until):
+                continue
+            at = owned.folded_until.get(earlier, 0)
+            if not moved:
+                following = await self._looker.first(earlier, partition, position)
+                if following is None:
+                    continue
+                at = following[1]
+            limit = at if limit is None else min(limit, at)
         if limit is None:
             return todo
         return list(takewhile(lambda record: record.timestamp < limit, todo))
 
-    def _defer(self, topic: str, partition: int, offset: int) -> None:
-        """Read a topic's partition again from an offset, a little later; until then it rests."""
+    def _rest(self, topic: str, partition: int, rest: Rest) -> None:
+        """Look at records again a little later; what is fetched behind them is let go until then.
+
+        They are kept and not fetched again: behind a backlog they would be fetched a hundred times.
+        """
+        key = (topic, partition)
 
         async def later() -> None:
-            await asyncio.sleep(DEFER_SECONDS)
-            self._deferred.pop((topic, partition), None)
-            await self._seek(topic, partition, offset)
+            await asyncio.sleep(REST_SECONDS)
+            if self._resting.get(key) is rest:
+                del self._resting[key]
+                await self.submit(topic, partition, rest.records, rest)
 
-        self._deferred[topic, partition] = asyncio.create_task(later())
+        self._wake(key)
+        self._resting[key] = rest
+        rest.task = asyncio.create_task(later())
+
+    def _wake(self, key: tuple[str, int]) -> None:
+        """Let resting records go: they will be fetched again, or others rest in their stead."""
+        rest = self._resting.pop(key, None)
+        if rest is not None and rest.task is not None:
+            rest.task.cancel()
 
     async def revoke(self, partitions: set[int]) -> None:
         """Give partitions up in a rebalance, after the batches in flight."""
         self._revocations += 1
+        for key in [key for key in self._resting if key[1] in partitions]:
+            self._wake(key)
         running = [self._running.pop(p) for p in sorted(partitions) if p in self._running]
         await asyncio.gather(*running)
         for partition in sorted(partitions):
@@ -178,3 +231,8 @@ class Ownership:
             await owned.close()
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("partition %s: closing its producer: %r", partition, error)
+
+
+def _before(owned: Partition, topic: str) -> tuple[int, ...]:
+    """How far the topics are folded that a topic comes after."""
+    return tuple(owned.position(earlier) for earlier in COMES_AFTER.get(topic, ()))

@@ -84,6 +84,8 @@ class Partition:
         self.store = store
         self._app_id = app_id
         self._producer = producer
+        self.folded_until: dict[str, int] = {}
+        """Timestamp (ms) of the last record of each fact topic that was folded here."""
 
     def position(self, topic: str) -> int:
         """The next offset of a fact topic that is not in the ledger yet."""
@@ -115,6 +117,7 @@ class Partition:
         offsets = {source: chunk[-1].offset + 1}
         await producer.send_offsets_to_transaction(offsets, self._app_id)
         await producer.commit_transaction()
+        self.folded_until[topic] = timestamp
         for change in folded.changes:
             self.store.put(*change)
         if folded.working is not None:

@@ -14,6 +14,10 @@ from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
+from schemas.topics import FACTS
+
+_RANK = {topic: rank for rank, topic in enumerate(FACTS)}
+
 
 class BatchThread(driver.AIOKafkaConsumerThread):
     """Makes the consumer: read_committed, and partitions assigned by range.
@@ -82,7 +86,8 @@ class BatchConsumer(driver.Consumer):
             # A rebalance came in between: what was fetched belongs to the past.
             await self.perform_seek()
             return
-        for tp, batch in records.items():
+        # Their order saves records of a later topic the rest until those before them are folded.
+        for tp, batch in sorted(records.items(), key=lambda found: _RANK.get(found[0].topic, 0)):
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 break
             if batch and (active is None or tp in active or tp in self._buffered_partitions):
