@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ledger import index
+from ledger.index import key_of
 from ledger.pages import Pages
 from ledger.spans import Span, span_key
 from schemas.posting import Kind, State
@@ -45,12 +46,22 @@ class Account:
 
 def lookup(account: Account, text: str) -> int | None:
     """What the account remembers under a text."""
-    return index.lookup(account.buckets, account.index_entries, text)
+    return lookup_key(account, key_of(text))
 
 
 def remember(account: Account, text: str, value: int) -> None:
     """Let the account remember a 64-bit integer under a text."""
-    account.index_entries = index.store(account.buckets, account.index_entries, text, value)
+    remember_key(account, key_of(text), value)
+
+
+def lookup_key(account: Account, key: bytes) -> int | None:
+    """What the account remembers under the key of a text."""
+    return index.lookup(account.buckets, account.index_entries, key)
+
+
+def remember_key(account: Account, key: bytes, value: int) -> None:
+    """Let the account remember a 64-bit integer under the key of a text."""
+    account.index_entries = index.store(account.buckets, account.index_entries, key, value)
 
 
 def may_be_full(account: Account) -> bool:
@@ -60,7 +71,7 @@ def may_be_full(account: Account) -> bool:
 
 def has_room(account: Account, text: str) -> bool:
     """May the account remember one more text? False only where ids were made to clash."""
-    return index.has_room(account.buckets, account.index_entries, text)
+    return index.has_room(account.buckets, account.index_entries, key_of(text))
 
 
 def span_of(account: Account, kind: Kind, span_id: str) -> Span | None:

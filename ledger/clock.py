@@ -12,7 +12,7 @@ from schemas.posting import Posting
 
 def due_at(account: Account) -> int | None:
     """When the next tick must look at this account; None if nothing waits in it."""
-    return min(account.due.values(), default=None)
+    return min(account.due.values()) if account.due else None
 
 
 def fall_due(account: Account, record: Record, catalogue: Catalogue, index: int) -> list[Posting]:

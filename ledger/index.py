@@ -12,6 +12,7 @@ from typing import Final
 
 from ledger.pages import Pages
 
+KEY_BYTES: Final = 8
 ENTRY_BYTES: Final = 16
 FILL: Final = 32
 """Entries per page on average; at most a few pages hold much more."""
@@ -27,26 +28,32 @@ def bucket_count(entries: int) -> int:
     return 1 + max(entries - 1, 0) // FILL
 
 
-def _bucket(digest: int, count: int) -> int:
-    """The page of a digest among `count` pages: low bits, one bit fewer for unsplit pages."""
+def key_of(text: str) -> bytes:
+    """The key of a text: eight bytes of its digest."""
+    return blake2b(text.encode(), digest_size=KEY_BYTES).digest()
+
+
+def _bucket(key: bytes, count: int) -> int:
+    """The page of a key among `count` pages: low bits, one bit fewer for unsplit pages."""
+    if count == 1:
+        return 0
     half = 1 << (count.bit_length() - 1)
-    page = digest & (2 * half - 1)
+    page = int.from_bytes(key, "little") & (2 * half - 1)
     return page if page < count else page & (half - 1)
 
 
-def _find(page: bytes, digest: bytes) -> int:
-    """Where the digest's entry begins in a page, -1 if it is not there."""
-    at = page.find(digest)
+def _find(page: bytes, key: bytes) -> int:
+    """Where the key's entry begins in a page, -1 if it is not there."""
+    at = page.find(key)
     while at % ENTRY_BYTES and at >= 0:
-        at = page.find(digest, at + 1)
+        at = page.find(key, at + 1)
     return at
 
 
-def lookup(buckets: Buckets, entries: int, text: str) -> int | None:
-    """The value stored under a text, None if there is none."""
-    digest = blake2b(text.encode(), digest_size=8).digest()
-    page = buckets.get(_bucket(int.from_bytes(digest, "little"), bucket_count(entries)))
-    at = _find(page, digest)
+def lookup(buckets: Buckets, entries: int, key: bytes) -> int | None:
+    """The value stored under a key, None if there is none."""
+    page = buckets.get(_bucket(key, bucket_count(entries)))
+    at = _find(page, key)
     return None if at < 0 else int.from_bytes(page[at + 8 : at + 16], "little", signed=True)
 
 
@@ -55,26 +62,23 @@ def may_be_full(entries: int) -> bool:
     return entries * ENTRY_BYTES >= PAGE_BYTES_MAX
 
 
-def has_room(buckets: Buckets, entries: int, text: str) -> bool:
-    """Is the page that a text belongs to not yet full of ids made to clash?"""
+def has_room(buckets: Buckets, entries: int, key: bytes) -> bool:
+    """Is the page that a key belongs to not yet full of ids made to clash?"""
     if not may_be_full(entries):
         return True
-    digest = blake2b(text.encode(), digest_size=8).digest()
-    page = buckets.get(_bucket(int.from_bytes(digest, "little"), bucket_count(entries)))
-    return len(page) < PAGE_BYTES_MAX
+    return len(buckets.get(_bucket(key, bucket_count(entries)))) < PAGE_BYTES_MAX
 
 
-def store(buckets: Buckets, entries: int, text: str, value: int) -> int:
-    """Store a value under a text, replacing an older one; the number of entries afterwards."""
-    digest = blake2b(text.encode(), digest_size=8).digest()
+def store(buckets: Buckets, entries: int, key: bytes, value: int) -> int:
+    """Store a value under a key, replacing an older one; the number of entries afterwards."""
     packed = value.to_bytes(8, "little", signed=True)
-    number = _bucket(int.from_bytes(digest, "little"), bucket_count(entries))
+    number = _bucket(key, bucket_count(entries))
     page = buckets.get(number)
-    at = _find(page, digest)
+    at = _find(page, key)
     if at >= 0:
         buckets.put(number, page[: at + 8] + packed + page[at + 16 :])
         return entries
-    buckets.put(number, page + digest + packed)
+    buckets.put(number, page + key + packed)
     if bucket_count(entries + 1) > bucket_count(entries):
         _split(buckets, bucket_count(entries))
     return entries + 1
@@ -87,7 +91,7 @@ def _split(buckets: Buckets, count: int) -> None:
     stay, move = bytearray(), bytearray()
     for at in range(0, len(page), ENTRY_BYTES):
         entry = page[at : at + ENTRY_BYTES]
-        target = _bucket(int.from_bytes(entry[:8], "little"), count + 1)
+        target = _bucket(entry[:KEY_BYTES], count + 1)
         (move if target == count else stay).extend(entry)
     buckets.put(source, bytes(stay))
     buckets.put(count, bytes(move))

@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from ledger.account import Account, lookup, put, remember, spans_on
+from ledger.account import Account, lookup_key, put, remember_key, spans_on
 from ledger.acts import ORG, PROVINCE
 from ledger.catalogue import Catalogue
+from ledger.index import key_of
 from ledger.spans import (
     Minutes,
     Span,
@@ -213,8 +214,8 @@ def _count_project(account: Account, old: Span | None, new: Span) -> None:
         return
     for project_id, step in ((was, -1), (now, 1)):
         if project_id is not None:
-            key = "p/" + project_id
-            remember(account, key, (lookup(account, key) or 0) + step)
+            key = key_of("p/" + project_id)
+            remember_key(account, key, (lookup_key(account, key) or 0) + step)
 
 
 def _project_attended(span: Span | None) -> str | None:

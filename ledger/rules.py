@@ -7,11 +7,20 @@ settles the span it names, gives everybody near their minutes anew, and posts th
 
 from typing import cast
 
-from ledger.account import Account, has_room, lookup, may_be_full, remember
+from ledger.account import (
+    Account,
+    has_room,
+    lookup,
+    lookup_key,
+    may_be_full,
+    remember,
+    remember_key,
+)
 from ledger.bounds import evaluation_key, keys_of
 from ledger.catalogue import Catalogue
 from ledger.decisions import decide
 from ledger.entries import claim, day_entry, grant
+from ledger.index import key_of
 from ledger.presence import check_in, check_out
 from ledger.record import Record, digest_of
 from ledger.results import Result, posting
@@ -37,21 +46,24 @@ def post(
     posting's. The account given is a working copy and is the one handed back.
     """
     event = cast(Fact, record.event)
-    seen = lookup(account, "e/" + event.event_id)
+    key = key_of("e/" + event.event_id)
+    seen = lookup_key(account, key)
     digest = record.digest or digest_of(repr(event).encode())
     if seen is not None:
         result = _seen_before(seen == digest)
     else:
-        result = _first_seen(account, record, digest, catalogue)
+        result = _first_seen(account, record, key, digest, catalogue)
     return account, posting(account, record, catalogue, index, result)
 
 
-def _first_seen(account: Account, record: Record, digest: int, catalogue: Catalogue) -> Result:
+def _first_seen(
+    account: Account, record: Record, key: bytes, digest: int, catalogue: Catalogue
+) -> Result:
     event = cast(Fact, record.event)
     # Before anything changes: an event applied by half could not be taken back.
-    if may_be_full(account) and not all(has_room(account, key) for key in keys_of(event)):
+    if may_be_full(account) and not all(has_room(account, text) for text in keys_of(event)):
         return "refused", "clashing_ids", ()
-    remember(account, "e/" + event.event_id, digest)
+    remember_key(account, key, digest)
     if account.volunteer_id in catalogue.people.erased:
         return "refused", "volunteer_erased", ()
     return _apply(account, event, record.recorded_at, catalogue)

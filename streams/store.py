@@ -84,7 +84,7 @@ class Working:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._open: dict[str, Live] = {}
-        self._changed: set[str] = set()
+        self._due: dict[str, int | None] = {}
 
     def is_new(self, volunteer_id: str) -> bool:
         """Has this volunteer no account yet?"""
@@ -116,25 +116,21 @@ class Working:
 
     def due_by(self, at: int) -> list[str]:
         """The volunteers with anything due at this instant or before, in ascending order."""
-        due = {name for name, when in self._store.due.items() if when <= at}
-        for name, (account, _) in self._open.items():
-            when = due_at(account)
-            if when is not None and when <= at:
-                due.add(name)
-            else:
-                due.discard(name)
+        changed = self._due
+        due = [n for n, when in self._store.due.items() if when <= at and n not in changed]
+        due += [n for n, when in changed.items() if when is not None and when <= at]
         return sorted(due)
 
     def touched(self, account: Account) -> None:
         """An account has changed and must be written."""
-        self._changed.add(account.volunteer_id)
+        self._due[account.volunteer_id] = due_at(account)
 
     def changes(self) -> Iterator[Change]:
         """The records of every changed account, in the order in which they changed names."""
-        for name in sorted(self._changed):
+        for name in sorted(self._due):
             account, inline = self._open[name]
             for key, value in pages.pack(account, inline):
-                yield key, value, due_at(account) if key == name else None
+                yield key, value, self._due[name] if key == name else None
 
     def keep(self) -> None:
         """Give the accounts back, now that their records are committed."""
