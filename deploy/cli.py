@@ -51,7 +51,7 @@ def main() -> None:
     try:
         require_fresh()
         # Imports make only what stays; looking through it for waste took a tenth of the start.
-        gc.set_threshold(100_000, 50, 100)
+        gc.set_threshold(1_000_000, 20, 100)
         build(sys.argv[1] if len(sys.argv) > 1 else "")()
     except ShiluError as error:
         if debug:

@@ -1,9 +1,12 @@
-"""Where Kafka is: the cluster that was named, or the local broker that `shilu up` started."""
+"""What runs here: Kafka, named or started by `shilu up`, and the notes of our own processes."""
 
 from pathlib import Path
 
+import psutil
+
 from deploy.broker import Broker
 from deploy.errors import ShiluError
+from deploy.pidfile import write_pidfile
 from deploy.settings import Settings
 
 
@@ -24,3 +27,16 @@ def bootstrap(settings: Settings) -> str:
             "No Kafka is running: start one with `shilu up`, or name a cluster in SHILU_BOOTSTRAP.",
         )
     return broker.bootstrap
+
+
+def note_path(settings: Settings, name: str) -> Path:
+    """Where a running process of this deployment notes itself."""
+    return settings.place / "run" / f"{name}.json"
+
+
+def note_process(settings: Settings, name: str, **facts: str | int) -> Path:
+    """Note this process, so that `shilu status` and `shilu down` find it."""
+    path = note_path(settings, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_pidfile(path, psutil.Process(), **facts)
+    return path

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,8 +15,8 @@ import psutil
 
 from deploy.broker import Broker
 from deploy.errors import ShiluError
-from deploy.local import kafka_dir
-from deploy.pidfile import lives, read_pidfile, write_pidfile
+from deploy.local import kafka_dir, note_path
+from deploy.pidfile import lives, read_pidfile
 from deploy.settings import Settings
 from deploy.topics_admin import Wanted, create, describe, differences, fix, in_words
 from producers.errors import ProducerError
@@ -34,19 +33,6 @@ TRAIL = "trail"
 
 Say = Callable[[str, str], None]
 """Told each step in Chinese and English."""
-
-
-def note_path(settings: Settings, name: str) -> Path:
-    """Where a running process of this deployment notes itself."""
-    return settings.place / "run" / f"{name}.json"
-
-
-def note_process(settings: Settings, name: str, **facts: str | int) -> Path:
-    """Note this process, so that `shilu status` and `shilu down` find it."""
-    path = note_path(settings, name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_pidfile(path, psutil.Process(), **facts)
-    return path
 
 
 @dataclass(slots=True)

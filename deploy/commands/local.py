@@ -16,7 +16,7 @@ from rich.table import Table
 from deploy.errors import ShiluError
 from deploy.lag import worker_lag
 from deploy.lang import text
-from deploy.local import bootstrap
+from deploy.local import bootstrap, note_path, note_process
 from deploy.pidfile import read_pidfile
 from deploy.settings import Settings
 from deploy.stack import (
@@ -25,8 +25,6 @@ from deploy.stack import (
     end_leftovers,
     ensure_topics,
     health,
-    note_path,
-    note_process,
     running,
 )
 from deploy.topics_admin import Wanted, describe

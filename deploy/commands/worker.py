@@ -18,9 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from deploy.errors import ShiluError
 from deploy.lang import text
-from deploy.local import bootstrap
+from deploy.local import bootstrap, note_process
 from deploy.settings import Settings
-from deploy.stack import note_process
 
 if TYPE_CHECKING:
     from streams.preflight import Ground
