@@ -29,6 +29,7 @@ _OUTPUTS = {
 _CODES = ("reason", "kind", "service_field", "role", "dimension", "source_system")
 _TEXTS = (
     "name", "app", "region", "timezone", "comment_ref", "identity_hash", "content_ref", "row_hash",
+    "checkpoint_origin",
 )  # fmt: skip
 _LIMITS = {
     "evidence": "至多 16 条,每条 1–256 字符 · at most 16, each 1–256 printable characters",
@@ -40,6 +41,13 @@ _LIMITS = {
     "holidays": "至多 400 天 · at most 400 days",
     "workdays": "至多 64 天 · at most 64 days",
     "birth_month": "YYYY-MM",
+    "snapshot_sha256": "64 个小写十六进制字符 · 64 lower-case hex digits",
+    "star": "1–16",
+    "star_hours": "升序,至多 16 个,各 1 … 1000000 · ascending, at most 16, each 1 … 1000000",
+    "year": "2000 … 2199",
+    "points": "1 … 1000000",
+    "attendances": "0 … 2147483647",
+    "checkpoint_size": "0 … 2147483647",
     "utc_offsets": "`from_at` 升序 · ascending `from_at`",
 }
 

@@ -50,12 +50,12 @@ def keys_of(event: Fact) -> tuple[str, ...]:
         case EvaluationSubmitted():
             return seen, evaluation_key(event)
         case _:
-            key = _target_key(event)
-            return (
-                (seen, key, "p/" + event.project_id)
-                if isinstance(event, CorrectionRequested)
-                else (seen, key)
-            )
+            return (seen, *_keys_of_act(event)) if isinstance(event, Decision) else (seen,)
+
+
+def _keys_of_act(event: Decision) -> tuple[str, ...]:
+    key = _target_key(event)
+    return (key, "p/" + event.project_id) if isinstance(event, CorrectionRequested) else (key,)
 
 
 def _target_key(event: Decision) -> str:

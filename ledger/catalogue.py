@@ -66,6 +66,7 @@ class Catalogue:
     successors: dict[str, str] = field(default_factory=dict)
     project_policy: dict[str, str] = field(default_factory=dict)
     project_orgs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    closed: dict[str, int] = field(default_factory=dict)
     site_offsets: dict[str, tuple[UtcOffset, ...]] = field(default_factory=dict)
     site_owner: dict[str, str] = field(default_factory=dict)
     operators: dict[str, tuple[Operator, ...]] = field(default_factory=dict)

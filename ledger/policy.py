@@ -31,6 +31,10 @@ class Policy:
     record_deadline_days: int = 10
     calendar_id: str | None = None
     consent_age_years: int = 14
+    star_hours: tuple[int, ...] = (100, 300, 600, 1000, 1500)
+    star_basis: str = "lifetime"
+    point_minutes: int = 60
+    evaluation_deadline_days: int = 10
 
     @property
     def label(self) -> str:
@@ -63,6 +67,10 @@ def policy_of(event: PolicyPublished) -> Policy | None:
         event.record_deadline_days,
         event.calendar_id,
         event.consent_age_years,
+        event.star_hours,
+        event.star_basis,
+        event.point_minutes,
+        event.evaluation_deadline_days,
     )
     return policy if _in_range(policy) else None
 
@@ -80,4 +88,6 @@ def _in_range(policy: Policy) -> bool:
         and (policy.min_ratio_percent is None or 0 < policy.min_ratio_percent <= PERCENT_MAX)
         and 0 < policy.record_deadline_days <= WORKING_DAYS_MAX
         and 0 <= policy.consent_age_years <= AGE_MAX
+        and policy.point_minutes > 0
+        and 0 < policy.evaluation_deadline_days <= WORKING_DAYS_MAX
     )

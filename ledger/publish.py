@@ -16,6 +16,7 @@ from schemas.events import (
     OrgRegistered,
     OrgSucceeded,
     PolicyPublished,
+    ProjectClosed,
     ProjectPublished,
     ShiftCancelled,
     ShiftScheduled,
@@ -37,6 +38,8 @@ def publish(catalogue: Catalogue, event: CatalogueEvent) -> str | None:
         case ProjectPublished():
             catalogue.project_policy[event.project_id] = event.policy_id or "default"
             catalogue.project_orgs[event.project_id] = (event.org_id, *event.partner_org_ids)
+        case ProjectClosed():
+            catalogue.closed[event.project_id] = event.closed_on
         case SitePublished() | SiteOperatorAssigned():
             return _publish_site(catalogue, event)
         case ShiftScheduled() | ShiftCancelled():

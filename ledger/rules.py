@@ -27,6 +27,7 @@ from ledger.results import Result, posting
 from schemas.events import (
     CheckedIn,
     CheckedOut,
+    Decision,
     EvaluationSubmitted,
     Fact,
     HoursClaimed,
@@ -91,7 +92,9 @@ def _apply(account: Account, event: Fact, recorded_at: int, catalogue: Catalogue
         case EvaluationSubmitted():
             return _evaluate(account, event)
         case _:
-            return decide(account, event, catalogue)
+            if isinstance(event, Decision):
+                return decide(account, event, catalogue)
+            return "posted", None, ()
 
 
 def _evaluate(account: Account, event: EvaluationSubmitted) -> Result:

@@ -239,6 +239,10 @@ class PolicyPublished:
     record_deadline_days: int = 10
     calendar_id: str | None = None
     consent_age_years: int = 14
+    star_hours: tuple[int, ...] = (100, 300, 600, 1000, 1500)
+    star_basis: str = "lifetime"
+    point_minutes: int = 60
+    evaluation_deadline_days: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -670,6 +674,260 @@ class GuardianConsentWithdrawn:
     actor: Actor | None
 
 
+@dataclass(frozen=True, slots=True)
+class ProjectClosed:
+    """A project has ended; from now on those who served in it are evaluated."""
+
+    event_id: str
+    project_id: str
+    closed_on: int
+    occurred_at: int
+    actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRevised:
+    """The evaluating organisation changes its judgement; the earlier one stays readable."""
+
+    event_id: str
+    volunteer_id: str
+    evaluation_id: str
+    project_id: str
+    evaluator_org_id: str
+    scores: tuple[Score, ...]
+    comment_ref: str | None
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationWithdrawn:
+    """The evaluating organisation takes its judgement back."""
+
+    event_id: str
+    volunteer_id: str
+    evaluation_id: str
+    project_id: str
+    evaluator_org_id: str
+    reason: str
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VolunteerResponded:
+    """The volunteer answers an evaluation."""
+
+    event_id: str
+    volunteer_id: str
+    evaluation_id: str
+    project_id: str
+    evaluator_org_id: str
+    agrees: bool
+    comment_ref: str | None
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackDelivered:
+    """The volunteer has been told of an evaluation."""
+
+    event_id: str
+    volunteer_id: str
+    evaluation_id: str
+    project_id: str
+    evaluator_org_id: str
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StarApplied:
+    """Somebody asks for a star that the volunteer's hours have earned."""
+
+    event_id: str
+    volunteer_id: str
+    application_id: str
+    star: int
+    year: int | None
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StarDecided:
+    """The granting body decides on an application for a star, also once more after a correction."""
+
+    event_id: str
+    volunteer_id: str
+    application_id: str
+    granting_org_id: str
+    decision: str
+    reason: str
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommendationAwarded:
+    """A body commends a volunteer (Order 67, article 9)."""
+
+    event_id: str
+    volunteer_id: str
+    commendation_id: str
+    name: str
+    granting_org_id: str
+    awarded_on: int
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommendationRevoked:
+    """A commendation is taken back by the body that granted it."""
+
+    event_id: str
+    volunteer_id: str
+    commendation_id: str
+    granting_org_id: str
+    reason: str
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PointsRedeemed:
+    """Points are spent on a benefit; minutes stay as they are."""
+
+    event_id: str
+    volunteer_id: str
+    redemption_id: str
+    points: int
+    partner_org_id: str
+    benefit_id: str | None
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RedemptionReversed:
+    """A redemption is taken back and its points return, once."""
+
+    event_id: str
+    volunteer_id: str
+    redemption_id: str
+    partner_org_id: str
+    reason: str
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateIssued:
+    """A recording organisation certifies its own records (Order 67, articles 14 to 17)."""
+
+    event_id: str
+    volunteer_id: str
+    certificate_id: str
+    issuer_org_id: str
+    start_on: int
+    end_on: int
+    minutes: int
+    attendances: int
+    snapshot_sha256: str
+    supersedes_id: str | None
+    checkpoint_origin: str | None
+    checkpoint_size: int | None
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRevoked:
+    """A certificate is withdrawn; what it said stays readable."""
+
+    event_id: str
+    volunteer_id: str
+    certificate_id: str
+    issuer_org_id: str
+    reason: str
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
 Decision = (
     SessionConfirmed
     | SessionDenied
@@ -684,6 +942,27 @@ Decision = (
 )
 """What people ask for and decide about one session or grant."""
 
+Evaluation = (
+    EvaluationSubmitted
+    | EvaluationRevised
+    | EvaluationWithdrawn
+    | VolunteerResponded
+    | FeedbackDelivered
+)
+"""How somebody served in a project, and what came of saying so."""
+
+Recognition = (
+    StarApplied
+    | StarDecided
+    | CommendationAwarded
+    | CommendationRevoked
+    | PointsRedeemed
+    | RedemptionReversed
+    | CertificateIssued
+    | CertificateRevoked
+)
+"""What service is recognised by; it never changes minutes."""
+
 Fact = (
     CheckedIn
     | CheckedOut
@@ -692,7 +971,8 @@ Fact = (
     | HoursImported
     | TrainingRecorded
     | Decision
-    | EvaluationSubmitted
+    | Evaluation
+    | Recognition
 )
 """What happened to one volunteer; travels on a service.* topic under the volunteer's key."""
 
@@ -700,6 +980,7 @@ CatalogueEvent = (
     OrgRegistered
     | OrgSucceeded
     | ProjectPublished
+    | ProjectClosed
     | SitePublished
     | SiteOperatorAssigned
     | ShiftScheduled

@@ -9,13 +9,14 @@ PARTITIONS: Final = 8
 CHECKINS: Final = "service.checkins"
 HOURS: Final = "service.hours"
 EVALUATIONS: Final = "service.evaluations"
+RECOGNITION: Final = "service.recognition"
 CATALOGUE: Final = "registry.catalogue"
 POSTINGS: Final = "ledger.postings"
 ACCOUNTS: Final = "ledger.accounts"
 QUARANTINE: Final = "ledger.quarantine"
 CHECKPOINTS: Final = "ledger.checkpoints"
 
-FACTS: Final = (CHECKINS, HOURS, EVALUATIONS)
+FACTS: Final = (CHECKINS, HOURS, EVALUATIONS, RECOGNITION)
 """The topics a worker folds, in the order in which it prefers them; co-partitioned."""
 
 VALUE_BYTES_MAX: Final = 16 * 1024
@@ -44,13 +45,18 @@ ALL: Final = (
           "CorrectionDecided, SessionVoided, SessionReinstated, AppealFiled, AppealDecided, "
           "HoursRerated, TrainingRecorded", "back office → worker, sink"),
     Topic(EVALUATIONS, "volunteer_id", "delete", False, True,
-          "EvaluationSubmitted", "organisations → worker, sink"),
+          "EvaluationSubmitted, EvaluationRevised, EvaluationWithdrawn, FeedbackDelivered, "
+          "VolunteerResponded", "organisations → worker, sink"),
+    Topic(RECOGNITION, "volunteer_id", "delete", False, True,
+          "StarApplied, StarDecided, CommendationAwarded, CommendationRevoked, PointsRedeemed, "
+          "RedemptionReversed, CertificateIssued, CertificateRevoked", "offices → worker, sink"),
     Topic(CATALOGUE, "entity id", "delete", True, True,
-          "OrgRegistered, OrgSucceeded, ProjectPublished, SitePublished, SiteOperatorAssigned, "
-          "ShiftScheduled, ShiftCancelled, ApplicationDecided, AssignmentWithdrawn, "
-          "NoShowRecorded, GroupAttendanceRecorded, PolicyPublished, HolidaysPublished, "
-          "VolunteerRegistered, VolunteerMerged, VolunteerUnmerged, VolunteerErased, "
-          "GuardianConsentRecorded, GuardianConsentWithdrawn", "registry → worker, sink"),
+          "OrgRegistered, OrgSucceeded, ProjectPublished, ProjectClosed, SitePublished, "
+          "SiteOperatorAssigned, ShiftScheduled, ShiftCancelled, ApplicationDecided, "
+          "AssignmentWithdrawn, NoShowRecorded, GroupAttendanceRecorded, PolicyPublished, "
+          "HolidaysPublished, VolunteerRegistered, VolunteerMerged, VolunteerUnmerged, "
+          "VolunteerErased, GuardianConsentRecorded, GuardianConsentWithdrawn",
+          "registry → worker, sink"),
     Topic(POSTINGS, "volunteer_id", "delete", False, False,
           "Posting", "worker → sink, subscribers (read_committed)"),
     Topic(ACCOUNTS, "volunteer_id, or a state page of it", "compact", False, False,
@@ -70,6 +76,7 @@ KEY_OF: Final = {
     "OrgRegistered": "org_id",
     "OrgSucceeded": "org_id",
     "ProjectPublished": "project_id",
+    "ProjectClosed": "project_id",
     "SitePublished": "site_id",
     "SiteOperatorAssigned": "site_id",
     "ShiftScheduled": "shift_id",

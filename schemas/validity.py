@@ -15,6 +15,7 @@ _CODE: Final = re.compile(r"[a-z0-9_]{1,64}")
 _TEXT: Final = re.compile(
     r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]{0,256}"
 )
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _BIRTH_MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 EARLIEST: Final = 10_957 * DAY
@@ -22,17 +23,24 @@ EARLIEST: Final = 10_957 * DAY
 LATEST: Final = 84_006 * DAY
 """2200-01-01 UTC."""
 
+STARS_MAX: Final = 16
+POINTS_MAX: Final = 1_000_000
+"""Points of one redemption."""
+
 _IDS: Final = frozenset(
     {"event_id", "volunteer_id", "session_id", "grant_id", "evaluation_id", "activity_id"}
     | {"project_id", "site_id", "shift_id", "recording_org_id", "host_org_id", "org_id"}
     | {"evaluator_org_id", "parent_org_id", "operator_org_id", "policy_id", "brand_id"}
     | {"device_id", "successor_org_id", "calendar_id", "correction_id", "appeal_id", "batch_id"}
-    | {"into_volunteer_id"}
+    | {"into_volunteer_id", "application_id", "commendation_id", "granting_org_id"}
+    | {"redemption_id", "benefit_id", "partner_org_id"}
+    | {"certificate_id", "supersedes_id", "issuer_org_id"}
 )
 _CODES: Final = frozenset({"reason", "kind", "service_field", "source_system"})
 _TIMES: Final = frozenset({"occurred_at", "sent_at", "start_at", "end_at"})
 _TEXTS: Final = frozenset(
     {"name", "app", "region", "timezone", "comment_ref", "identity_hash", "content_ref", "row_hash"}
+    | {"checkpoint_origin"}
 )
 
 
@@ -190,6 +198,39 @@ def _birth_month_faults(found: list[Fault], field: str, value: str) -> None:
         found.append(Fault("value_form", field, value, "YYYY-MM"))
 
 
+def _sha256_faults(found: list[Fault], field: str, value: str) -> None:
+    if _SHA256.fullmatch(value) is None:
+        found.append(Fault("value_form", field, value, "64 lower-case hex digits"))
+
+
+def _star_faults(found: list[Fault], field: str, value: int) -> None:
+    if not 1 <= value <= STARS_MAX:
+        found.append(Fault("value_form", field, str(value), f"1 to {STARS_MAX}"))
+
+
+def _star_hours_faults(found: list[Fault], field: str, value: tuple[int, ...]) -> None:
+    if len(value) > STARS_MAX:
+        found.append(Fault("value_form", field, f"{len(value)} stars", f"at most {STARS_MAX}"))
+    if list(value) != sorted(set(value)) or any(not 1 <= v <= 1_000_000 for v in value):
+        said = ", ".join(map(str, value))
+        found.append(Fault("value_form", field, said, "ascending hours from 1 to 1000000"))
+
+
+def _year_faults(found: list[Fault], field: str, value: int) -> None:
+    if not 2000 <= value <= 2199:
+        found.append(Fault("value_form", field, str(value), "2000 to 2199"))
+
+
+def _points_faults(found: list[Fault], field: str, value: int) -> None:
+    if not 1 <= value <= POINTS_MAX:
+        found.append(Fault("value_form", field, str(value), f"1 to {POINTS_MAX}"))
+
+
+def _count_faults(found: list[Fault], field: str, value: int) -> None:
+    if not 0 <= value < 2**31:
+        found.append(Fault("value_form", field, str(value), "0 to 2147483647"))
+
+
 _ACTORS: Final = frozenset({"actor", "approver"})
 _OTHERS: Final[dict[str, _Check]] = {
     "evidence": _evidence_faults,
@@ -200,7 +241,17 @@ _OTHERS: Final[dict[str, _Check]] = {
     "partner_org_ids": _partner_faults,
     "holidays": _calendar_faults,
     "workdays": _calendar_faults,
-    **dict.fromkeys(("effective_from", "start_on", "end_on", "service_date"), _day_faults),
+    "snapshot_sha256": _sha256_faults,
+    "star": _star_faults,
+    "star_hours": _star_hours_faults,
+    "year": _year_faults,
+    "points": _points_faults,
+    "attendances": _count_faults,
+    "checkpoint_size": _count_faults,
+    **dict.fromkeys(
+        ("effective_from", "start_on", "end_on", "service_date", "closed_on", "awarded_on"),
+        _day_faults,
+    ),
     **dict.fromkeys(
         (
             "capacity",
@@ -215,6 +266,8 @@ _OTHERS: Final[dict[str, _Check]] = {
             "min_ratio_percent",
             "record_deadline_days",
             "consent_age_years",
+            "point_minutes",
+            "evaluation_deadline_days",
         ),
         _number_faults,
     ),

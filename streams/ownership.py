@@ -15,7 +15,7 @@ from logging import getLogger
 from aiokafka.errors import KafkaError
 
 from ledger.catalogue import Catalogue
-from schemas.topics import CHECKINS, EVALUATIONS, HOURS
+from schemas.topics import CHECKINS, EVALUATIONS, HOURS, RECOGNITION
 from streams.batch import Fetched
 from streams.looker import Looker
 from streams.partition import Partition
@@ -27,11 +27,15 @@ CHUNK_RECORDS = 8_000
 its events are in it, so behind a backlog long ones are cheap; otherwise they are as short as what
 has come since the last."""
 
-COMES_AFTER = {HOURS: (CHECKINS,), EVALUATIONS: (CHECKINS, HOURS)}
+COMES_AFTER = {
+    HOURS: (CHECKINS,),
+    EVALUATIONS: (CHECKINS, HOURS),
+    RECOGNITION: (CHECKINS, HOURS, EVALUATIONS),
+}
 """Topic -> those whose earlier records are folded first.
 
 Kafka hands topics over in any order. Minutes do not depend on it, but behind a backlog an
-evaluation would meet a ledger without the service it is about.
+evaluation or a redemption would meet a ledger without the service it is about.
 """
 
 REST_SECONDS = 0.3

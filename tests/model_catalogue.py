@@ -185,6 +185,8 @@ class Registry:
         tiered = tiers == sorted(tiers) and all(0 < tier <= 1440 for tier in tiers)
         share = event.min_ratio_percent is None or 0 < event.min_ratio_percent <= 100
         days = 0 < event.record_deadline_days <= 366 and 0 <= event.consent_age_years <= 18
+        # So many minutes make a point, so many working days an evaluation in time.
+        days = days and 0 < event.evaluation_deadline_days <= 366 and event.point_minutes > 0
         return in_range and windows and tiered and share and days and event.version not in taken
 
     def _version(self, policy_id: str, day: int, seen: int) -> PolicyPublished | None:

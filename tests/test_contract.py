@@ -32,6 +32,7 @@ TOPICS = {
     "service.checkins": ("volunteer_id", "delete", False, True),
     "service.hours": ("volunteer_id", "delete", False, True),
     "service.evaluations": ("volunteer_id", "delete", False, True),
+    "service.recognition": ("volunteer_id", "delete", False, True),
     "registry.catalogue": ("entity id", "delete", True, True),
     "ledger.postings": ("volunteer_id", "delete", False, False),
     "ledger.accounts": ("volunteer_id, or a state page of it", "compact", False, False),
