@@ -3,7 +3,14 @@
 from ledger.catalogue import Catalogue
 from ledger.lateness import happened_at, skew_micros
 from ledger.record import Record
-from schemas.events import CheckedIn, CheckedOut, ClockTicked, HoursImported, TrainingRecorded
+from schemas.events import (
+    CheckedIn,
+    CheckedOut,
+    ClockTicked,
+    CommendationAwarded,
+    HoursImported,
+    TrainingRecorded,
+)
 from schemas.times import DAY, HOUR, rfc3339
 from schemas.topics import FACTS, KEY_OF, TOPIC_OF
 from schemas.validity import faults
@@ -39,6 +46,8 @@ def _in_the_future(record: Record, catalogue: Catalogue) -> tuple[str, str] | No
     elif isinstance(event, HoursImported | TrainingRecorded):
         # No place on earth has this date yet before then.
         times = {"service_date": event.service_date * DAY - _MOST_AHEAD}
+    elif isinstance(event, CommendationAwarded):
+        times = {"awarded_on": event.awarded_on * DAY - _MOST_AHEAD}
     else:
         times = {field: getattr(event, field, 0) for field in ("occurred_at", "start_at", "end_at")}
     for field, at in times.items():

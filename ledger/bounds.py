@@ -6,17 +6,19 @@ A state page must stay a small record, and an event must not get dear.
 from typing import Final
 
 from ledger.account import Account
+from ledger.evaluations import evaluation_keys
+from ledger.recognition import recognition_keys
 from ledger.spans import Span, span_key
 from schemas.events import (
     CheckedIn,
     CheckedOut,
     CorrectionRequested,
     Decision,
-    EvaluationSubmitted,
     Fact,
     HoursClaimed,
     HoursGranted,
     HoursImported,
+    Recognition,
     TrainingRecorded,
 )
 
@@ -47,10 +49,12 @@ def keys_of(event: Fact) -> tuple[str, ...]:
             return seen, grant_key(event.grant_id), "p/" + event.project_id, row_key(event)
         case HoursGranted() | HoursClaimed() | TrainingRecorded():
             return seen, grant_key(event.grant_id), "p/" + event.project_id
-        case EvaluationSubmitted():
-            return seen, evaluation_key(event)
         case _:
-            return (seen, *_keys_of_act(event)) if isinstance(event, Decision) else (seen,)
+            if isinstance(event, Decision):
+                return seen, *_keys_of_act(event)
+            if isinstance(event, Recognition):
+                return seen, *recognition_keys(event)
+            return seen, *evaluation_keys(event)
 
 
 def _keys_of_act(event: Decision) -> tuple[str, ...]:
@@ -67,11 +71,6 @@ def _target_key(event: Decision) -> str:
 def grant_key(grant_id: str) -> str:
     """The key of a grant, claim, imported row or training record; they share their ids."""
     return span_key("manual", grant_id)
-
-
-def evaluation_key(event: EvaluationSubmitted) -> str:
-    """One evaluation per project and organisation stands."""
-    return f"v/{event.project_id}/{event.evaluator_org_id}"
 
 
 def row_key(event: HoursImported) -> str:

@@ -163,8 +163,11 @@ class Catalogue:
 
     def deadline(self, policy: Policy, day: int) -> int:
         """The last day on which service of a day is recorded in time (V2 article 11)."""
-        calendar = self.calendars.get(policy.calendar_id or "", PLAIN)
-        return calendar.after(day, policy.record_deadline_days)
+        return self.calendar(policy.calendar_id).after(day, policy.record_deadline_days)
+
+    def calendar(self, calendar_id: str | None) -> Workdays:
+        """The working days of a calendar; Monday to Friday where it says nothing."""
+        return self.calendars.get(calendar_id or "", PLAIN)
 
     def offset_micros(self, site_id: str | None, at: int) -> int:
         """Civil time minus UTC at a site, in microseconds; China's where the site says nothing."""

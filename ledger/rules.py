@@ -10,29 +10,29 @@ from typing import cast
 from ledger.account import (
     Account,
     has_room,
-    lookup,
     lookup_key,
     may_be_full,
-    remember,
     remember_key,
 )
-from ledger.bounds import evaluation_key, keys_of
+from ledger.bounds import keys_of
 from ledger.catalogue import Catalogue
 from ledger.decisions import decide
 from ledger.entries import claim, day_entry, grant
+from ledger.evaluations import evaluate
 from ledger.index import key_of
 from ledger.presence import check_in, check_out
+from ledger.recognition import recognise
 from ledger.record import Record, digest_of
 from ledger.results import Result, posting
 from schemas.events import (
     CheckedIn,
     CheckedOut,
     Decision,
-    EvaluationSubmitted,
     Fact,
     HoursClaimed,
     HoursGranted,
     HoursImported,
+    Recognition,
     TrainingRecorded,
 )
 from schemas.posting import Posting
@@ -89,19 +89,9 @@ def _apply(account: Account, event: Fact, recorded_at: int, catalogue: Catalogue
             return claim(account, event, recorded_at, catalogue)
         case HoursImported() | TrainingRecorded():
             return day_entry(account, event, recorded_at, catalogue)
-        case EvaluationSubmitted():
-            return _evaluate(account, event)
         case _:
             if isinstance(event, Decision):
                 return decide(account, event, catalogue)
-            return "posted", None, ()
-
-
-def _evaluate(account: Account, event: EvaluationSubmitted) -> Result:
-    """Section 10; the score itself stays in the event, where auditors read it."""
-    if not lookup(account, "p/" + event.project_id):
-        return "refused", "not_attended", ()
-    if lookup(account, evaluation_key(event)) is not None:
-        return "refused", "already_evaluated", ()
-    remember(account, evaluation_key(event), 1)
-    return "posted", None, ()
+            if isinstance(event, Recognition):
+                return recognise(account, event, catalogue)
+            return evaluate(account, event, recorded_at, catalogue)

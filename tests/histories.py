@@ -365,8 +365,9 @@ def evaluate(
 ) -> EvaluationSubmitted:  # fmt: skip
     """An organisation evaluates a volunteer."""
     occurred_at = when(at, day)
-    fields = _facts(ORGANISER, "admin") | {
-        "event_id": f"evaluation-{volunteer}-{project}-{org}-{occurred_at}",
+    actor = more.setdefault("actor", Actor(f"{org}-1", "organiser", org))
+    fields = _facts(actor, "admin") | {
+        "event_id": f"evaluation-{volunteer}-{project}-{org}-{occurred_at}-{actor.id}",
         "evaluation_id": f"ev-{volunteer}-{project}-{org}",
         "scores": (Score("quality", 5),),
         "comment_ref": None,

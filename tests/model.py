@@ -8,7 +8,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from ledger.record import Record
-from schemas.events import CheckedIn, CheckedOut, ClockTicked, HoursImported, TrainingRecorded
+from schemas.events import (
+    CheckedIn,
+    CheckedOut,
+    ClockTicked,
+    CommendationAwarded,
+    HoursImported,
+    TrainingRecorded,
+)
 from schemas.posting import Line, Posting
 from schemas.times import DAY, HOUR, MINUTE, iso_date
 from schemas.topics import CATALOGUE, FACTS, TOPIC_OF
@@ -77,6 +84,8 @@ def _barred(record: Record, registry: Registry, seen: int) -> bool:
         times = [corrected_clock(event, record.recorded_at, registry, seen)[0]]
     if isinstance(event, HoursImported | TrainingRecorded):
         times = [event.service_date * DAY - 18 * HOUR]
+    if isinstance(event, CommendationAwarded):
+        times = [event.awarded_on * DAY - 18 * HOUR]
     day = record.recorded_at // DAY
     skew = registry.default_policy(day, seen).max_clock_skew_minutes
     latest = record.recorded_at + skew * MINUTE

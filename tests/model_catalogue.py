@@ -21,6 +21,7 @@ from schemas.events import (
     OrgRegistered,
     OrgSucceeded,
     PolicyPublished,
+    ProjectClosed,
     ProjectPublished,
     ShiftCancelled,
     ShiftScheduled,
@@ -80,6 +81,7 @@ class Registry:
         self.parents: Known[str | None] = Known()
         self.successors: Known[str] = Known()
         self.projects: Known[ProjectPublished] = Known()
+        self.closed: Known[int] = Known()
         self.sites: Known[SitePublished] = Known()
         self.owners: Known[str] = Known()
         self.operators: Known[list[SiteOperatorAssigned]] = Known()
@@ -107,6 +109,8 @@ class Registry:
                 self.successors.say(event.org_id, offset, event.successor_org_id)
             case ProjectPublished():
                 self.projects.say(event.project_id, offset, event)
+            case ProjectClosed():
+                self.closed.say(event.project_id, offset, event.closed_on)
             case SitePublished():
                 self.sites.say(event.site_id, offset, event)
                 if event.operator_org_id is not None:

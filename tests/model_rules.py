@@ -13,15 +13,17 @@ from schemas.events import (
     CheckedIn,
     CheckedOut,
     ClockTicked,
-    EvaluationSubmitted,
+    Evaluation,
     HoursClaimed,
     HoursGranted,
     HoursImported,
     PolicyPublished,
+    Recognition,
     TrainingRecorded,
 )
 from schemas.times import DAY, MINUTE
 from tests.model_catalogue import Place, Registry, minutes_by_date
+from tests.model_recognition import Honours, Moment
 from tests.model_spans import Answer, Entry, Settled, Story, is_too_late, tell
 
 Name = tuple[str, str]
@@ -100,7 +102,7 @@ class _Volunteer:
 
     def reckon(self, entries: list[Entry]) -> None:
         spans: dict[Name, list[Entry]] = defaultdict(list)
-        evaluations = []
+        honours = []
         rows: set[tuple[str, str]] = set()
         for entry in self._first_under_their_id(entries):
             event = entry.record.event
@@ -113,8 +115,8 @@ class _Volunteer:
                     self._answer(entry, ("held", "too_late"))
                 case CheckedIn() | CheckedOut():
                     spans["session", event.session_id].append(entry)
-                case EvaluationSubmitted():
-                    evaluations.append(entry)
+                case _ if isinstance(event, Evaluation | Recognition):
+                    honours.append(entry)
                 case HoursImported() if (event.source_system, event.row_hash) in rows:
                     # LOG ORDER: the first event with a row takes it, if it is not refused.
                     self._answer(entry, ("duplicate", "already_imported"))
@@ -134,7 +136,7 @@ class _Volunteer:
             told = tell(name[0], self.volunteer_id, own, self.ticks, self.registry)
             self._keep(name, told)
         self._say_what_came_of_it()
-        self._evaluate(evaluations)
+        self._honour(honours)
         self._share_out()
 
     def _answer(self, entry: Entry, permitted: Answer) -> None:
@@ -256,26 +258,22 @@ class _Volunteer:
         is_cut = subtract(whole, self._before(name, own, own.turn)) != whole
         return "overlap_counted_once" if is_cut else None
 
-    def _evaluate(self, evaluations: list[Entry]) -> None:
-        """LOG ORDER: who has attended, and who was evaluated, as of the evaluation's turn."""
-        done: set[tuple[str, str]] = set()
-        for entry in evaluations:
-            event = entry.record.event
-            assert isinstance(event, EvaluationSubmitted)
-            now = [story.as_of(entry.turn) for story in self.stories.values()]
-            attended = {
-                s.place.project_id
-                for s in now
-                if s and s.state == "effective" and s.kind != "training"
-            }
-            by = (event.project_id, event.evaluator_org_id)
-            if event.project_id not in attended:
-                self._answer(entry, ("refused", "not_attended"))
-            elif by in done:
-                self._answer(entry, ("refused", "already_evaluated"))
-            else:
-                done.add(by)
-                self._answer(entry, ("posted", None))
+    def _honour(self, entries: list[Entry]) -> None:
+        """LOG ORDER: who has attended and what was earned, as of the entry's turn."""
+        told = Honours(self.volunteer_id, self.registry)
+        for entry in entries:
+            self._answer(entry, told.answer(entry, lambda turn=entry.turn: self._moment(turn)))  # type: ignore[misc]
+
+    def _moment(self, turn: int) -> Moment:
+        attended, minutes_on = set(), Counter[int]()
+        for name, story in self.stories.items():
+            own = story.as_of(turn)
+            if own is None or own.state != "effective" or own.kind == "training":
+                continue
+            attended.add(own.place.project_id)
+            for day, (minutes, state) in self._pieces(name, own, turn).items():
+                minutes_on[day] += minutes if state == "effective" else 0
+        return Moment(attended, minutes_on)
 
     def _share_out(self) -> None:
         """Every span gets the part of its interval that no earlier one covers, as it stands now."""

@@ -1,0 +1,140 @@
+"""How somebody served in a project that has ended (docs/rules.md, section 10).
+
+The scores stay in the events, where auditors read them; the account remembers who was judged by
+whom, so that one judgement of each organisation stands.
+"""
+
+from ledger.account import Account, lookup, remember
+from ledger.cases import (
+    EVALUATION,
+    begin,
+    case_keys,
+    is_back,
+    is_open,
+    is_whose,
+    refusal,
+    take_back,
+)
+from ledger.catalogue import Catalogue
+from ledger.policy import Policy
+from ledger.record import digest_of
+from ledger.results import Result
+from schemas.events import (
+    Evaluation,
+    EvaluationRevised,
+    EvaluationSubmitted,
+    EvaluationWithdrawn,
+    FeedbackDelivered,
+    VolunteerResponded,
+)
+
+
+def evaluate(account: Account, event: Evaluation, recorded_at: int, catalogue: Catalogue) -> Result:
+    """Take down a judgement, or what became of one."""
+    match event:
+        case EvaluationSubmitted():
+            return _submit(account, event, recorded_at, catalogue)
+        case EvaluationWithdrawn():
+            return _withdraw(account, event, catalogue)
+        case EvaluationRevised() | FeedbackDelivered():
+            why = refusal(account, event.actor, event.evaluator_org_id, catalogue)
+            return _about(account, event, why)
+        case VolunteerResponded():
+            return _about(account, event, _not_own(account, event))
+
+
+def evaluation_keys(event: Evaluation) -> tuple[str, ...]:
+    """What an evaluation may make the account remember."""
+    return (_slot(event), *case_keys(EVALUATION, event.evaluation_id, _whose(event)))
+
+
+def evaluation_deadline(policy: Policy, closed_on: int, catalogue: Catalogue) -> int:
+    """The last day on which a project that ended then is evaluated in time (V2 article 11)."""
+    calendar = catalogue.calendar(policy.calendar_id)
+    return calendar.after(closed_on, policy.evaluation_deadline_days)
+
+
+def _slot(event: Evaluation) -> str:
+    """One evaluation per project and organisation stands."""
+    return "v/" + _whose(event)
+
+
+def _whose(event: Evaluation) -> str:
+    return f"{event.project_id}/{event.evaluator_org_id}"
+
+
+def _submit(
+    account: Account, event: EvaluationSubmitted, recorded_at: int, catalogue: Catalogue
+) -> Result:
+    why = _refused(account, event, catalogue)
+    if why is not None:
+        return "refused", why, ()
+    if not begin(account, EVALUATION, event.evaluation_id, _whose(event)):
+        return "posted", "taken_back_before", ()
+    remember(account, _slot(event), digest_of(event.evaluation_id.encode()))
+    closed_on = catalogue.closed.get(event.project_id, 0)
+    policy = catalogue.policy(event.project_id, closed_on) or catalogue.default_policy(closed_on)
+    received = catalogue.local_day(None, recorded_at)
+    late = received > evaluation_deadline(policy, closed_on, catalogue)
+    return "posted", "recorded_late" if late else None, ()
+
+
+def _refused(account: Account, event: EvaluationSubmitted, catalogue: Catalogue) -> str | None:
+    why = refusal(account, event.actor, event.evaluator_org_id, catalogue)
+    if why is None:
+        why = _not_closed(event, catalogue)
+    if why is not None:
+        return why
+    if not _attended(account, event.project_id):
+        return "not_attended"
+    if is_open(account, EVALUATION, event.evaluation_id):
+        return "evaluation_exists"
+    return "already_evaluated" if _stands(account, event) else None
+
+
+def _not_closed(event: EvaluationSubmitted, catalogue: Catalogue) -> str | None:
+    """The reason code if the project had not ended when it was evaluated (edge case E32)."""
+    closed_on = catalogue.closed.get(event.project_id)
+    ended = closed_on is not None and catalogue.local_day(None, event.occurred_at) >= closed_on
+    return None if ended else "project_not_closed"
+
+
+def _attended(account: Account, project_id: str) -> bool:
+    """Has the volunteer an effective span in the project?"""
+    return bool(lookup(account, "p/" + project_id))
+
+
+def _stands(account: Account, event: EvaluationSubmitted) -> bool:
+    """Does an evaluation by this organisation in this project stand?"""
+    return bool(lookup(account, _slot(event)))
+
+
+def _withdraw(account: Account, event: EvaluationWithdrawn, catalogue: Catalogue) -> Result:
+    why = refusal(account, event.actor, event.evaluator_org_id, catalogue)
+    if why is not None:
+        return "refused", why, ()
+    result = take_back(account, EVALUATION, event.evaluation_id, _whose(event))
+    if lookup(account, _slot(event)) == digest_of(event.evaluation_id.encode()):
+        # Another one may be submitted now.
+        remember(account, _slot(event), 0)
+    return result
+
+
+def _not_own(account: Account, event: VolunteerResponded) -> str | None:
+    return None if event.actor.id == account.volunteer_id else "not_the_volunteer"
+
+
+def _about(
+    account: Account, event: EvaluationRevised | FeedbackDelivered | VolunteerResponded,
+    why: str | None,
+) -> Result:  # fmt: skip
+    """Something said about an evaluation that stands."""
+    if why is not None:
+        return "refused", why, ()
+    if not is_open(account, EVALUATION, event.evaluation_id):
+        return "held", "awaiting_target", ()
+    if not is_whose(account, EVALUATION, event.evaluation_id, _whose(event)):
+        return "refused", "other_case", ()
+    if is_back(account, EVALUATION, event.evaluation_id, _whose(event)):
+        return "refused", "evaluation_withdrawn", ()
+    return "posted", None, ()

@@ -1,0 +1,305 @@
+"""The reference's view of evaluations, stars, points, commendations and certificates.
+
+LOG ORDER counts all through this page: an evaluation is of who has attended by then, a redemption
+spends what is there by then (docs/rules.md, sections 10 and 11). Only of two decisions on a star
+does the later by its own time stand, and what is taken back stays so whichever came first.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from schemas.events import (
+    Actor,
+    CertificateIssued,
+    CertificateRevoked,
+    CommendationAwarded,
+    CommendationRevoked,
+    EvaluationRevised,
+    EvaluationSubmitted,
+    EvaluationWithdrawn,
+    FeedbackDelivered,
+    PointsRedeemed,
+    PolicyPublished,
+    RedemptionReversed,
+    StarApplied,
+    StarDecided,
+    VolunteerResponded,
+)
+from schemas.times import DAY, MINUTE
+from tests.model_catalogue import CHINA_MINUTES, EPOCH, Registry
+from tests.model_spans import Answer, Entry
+
+POSTED: Answer = ("posted", None)
+
+
+@dataclass
+class Application:
+    """A star applied for. `decisions` are (when, approved), in any order."""
+
+    star: int
+    year: int | None
+    by: str
+    body: str | None = None
+    decisions: list[tuple[int, bool]] = field(default_factory=list)
+
+    @property
+    def is_awarded(self) -> bool:
+        return bool(self.decisions) and self._last()[1]
+
+    @property
+    def is_rejected(self) -> bool:
+        return bool(self.decisions) and not self._last()[1]
+
+    def _last(self) -> tuple[int, bool]:
+        # At one and the same instant the rejection counts.
+        return max(self.decisions, key=lambda one: (one[0], not one[1]))
+
+
+@dataclass
+class Moment:
+    """What the reference knows of the volunteer's service at an entry's turn."""
+
+    attended: set[str]
+    minutes_on: dict[int, int]
+
+    def minutes(self, year: int | None = None) -> int:
+        """Effective service minutes, of all days or those of a year."""
+        return sum(
+            minutes
+            for day, minutes in self.minutes_on.items()
+            if year is None or (EPOCH + timedelta(day)).year == year
+        )
+
+
+@dataclass
+class Honours:
+    """One volunteer's, told from the start to the end of the log."""
+
+    volunteer_id: str
+    registry: Registry
+    evaluations: dict[str, tuple[str, str]] = field(default_factory=dict)
+    given: dict[tuple[str, str], tuple[str, tuple[Any, ...]]] = field(default_factory=dict)
+    back: set[tuple[str, ...]] = field(default_factory=set)
+    applications: dict[str, Application] = field(default_factory=dict)
+    latest_for: dict[int, str] = field(default_factory=dict)
+
+    def answer(self, entry: Entry, moment: Callable[[], Moment]) -> Answer:
+        """What the ledger must say to an entry, and what it changes."""
+        event: Any = entry.record.event
+        match event:
+            case EvaluationSubmitted():
+                return self._submitted(event, entry, moment())
+            case EvaluationRevised() | FeedbackDelivered():
+                return self._may_act(event, event.evaluator_org_id, entry) or self._said(event)
+            case EvaluationWithdrawn():
+                return self._may_act(event, event.evaluator_org_id, entry) or self._taken_back(
+                    "evaluation", event.evaluation_id, self.evaluations.get(event.evaluation_id),
+                    (event.project_id, event.evaluator_org_id))  # fmt: skip
+            case VolunteerResponded():
+                own = event.actor.id == self.volunteer_id
+                return self._said(event) if own else ("refused", "not_the_volunteer")
+            case StarApplied():
+                return self._applied(event, entry, moment())
+            case StarDecided():
+                return self._decided(event, entry, moment())
+            case PointsRedeemed():
+                return self._redeemed(event, entry, moment())
+        name, case_id, org = self._named(event)
+        wrong = self._may_act(event, org, entry)
+        if wrong is not None:
+            return wrong
+        if isinstance(event, CommendationAwarded | CertificateIssued):
+            return self._handed_over(event, name, case_id, org)
+        there = self.given.get((name, case_id))
+        return self._taken_back(name, case_id, None if there is None else (there[0],), (org,))
+
+    def _named(self, event: Any) -> tuple[str, str, str]:
+        match event:
+            case CommendationAwarded() | CommendationRevoked():
+                return "commendation", event.commendation_id, event.granting_org_id
+            case CertificateIssued() | CertificateRevoked():
+                return "certificate", event.certificate_id, event.issuer_org_id
+            case RedemptionReversed():
+                return "redemption", event.redemption_id, event.partner_org_id
+        raise AssertionError(event)
+
+    def _may_act(self, event: Any, org: str, entry: Entry) -> Answer | None:
+        """The refusal of somebody who may not act for an organisation."""
+        actor: Actor = event.actor
+        if actor.id == self.volunteer_id:
+            return "refused", "own_record"
+        if actor.role == "regulator":
+            return None
+        heirs = {org}
+        while (
+            more := {s for one in heirs if (s := self.registry.successors.of(one, entry.seen))}
+            - heirs
+        ):
+            heirs |= more
+        if actor.role != "volunteer" and actor.org_id in heirs:
+            return None
+        return "refused", "not_for_org"
+
+    def _submitted(self, event: EvaluationSubmitted, entry: Entry, now: Moment) -> Answer:
+        wrong = self._may_act(event, event.evaluator_org_id, entry)
+        if wrong is not None:
+            return wrong
+        closed = self.registry.closed.of(event.project_id, entry.seen)
+        if closed is None or _china(event.occurred_at) < closed:
+            return "refused", "project_not_closed"
+        if event.project_id not in now.attended:
+            return "refused", "not_attended"
+        if event.evaluation_id in self.evaluations:
+            return "refused", "evaluation_exists"
+        whose = (event.project_id, event.evaluator_org_id)
+        stands = [
+            name
+            for name, other in self.evaluations.items()
+            if other == whose and ("evaluation", name, *whose) not in self.back
+        ]
+        if stands:
+            return "refused", "already_evaluated"
+        self.evaluations[event.evaluation_id] = whose
+        if ("evaluation", event.evaluation_id, *whose) in self.back:
+            return "posted", "taken_back_before"
+        policy, _ = self.registry.policy(event.project_id, closed, entry.seen)
+        return "posted", "recorded_late" if self._is_late(policy, closed, entry) else None
+
+    def _is_late(self, policy: PolicyPublished, closed: int, entry: Entry) -> bool:
+        """Have more working days passed since the project's last day than are allowed?"""
+        calendar = self.registry.calendars.of(policy.calendar_id, entry.seen) or {}
+        received = EPOCH + timedelta(_china(entry.record.recorded_at))
+        day, left = EPOCH + timedelta(closed), policy.evaluation_deadline_days
+        while left:
+            day += timedelta(1)
+            left -= _works(day, calendar)
+        return received > day
+
+    def _said(self, event: Any) -> Answer:
+        """Something about an evaluation that must stand."""
+        whose = self.evaluations.get(event.evaluation_id)
+        meant = (event.project_id, event.evaluator_org_id)
+        if whose is None:
+            return "held", "awaiting_target"
+        if whose != meant:
+            return "refused", "other_case"
+        if ("evaluation", event.evaluation_id, *meant) in self.back:
+            return "refused", "evaluation_withdrawn"
+        return POSTED
+
+    def _taken_back(
+        self, name: str, case_id: str, whose: tuple[str, ...] | None, meant: tuple[str, ...]
+    ) -> Answer:
+        if whose is not None and whose != meant:
+            return "refused", "other_case"
+        if (name, case_id, *meant) in self.back:
+            return "posted", "nothing_changed"
+        self.back.add((name, case_id, *meant))
+        return POSTED if whose is not None else ("held", "awaiting_target")
+
+    def _handed_over(self, event: Any, name: str, case_id: str, org: str) -> Answer:
+        if (name, case_id) in self.given:
+            return "refused", f"{name}_exists"
+        if isinstance(event, CertificateIssued):
+            if event.start_on > event.end_on:
+                return "refused", "end_before_start"
+            replaced = event.supersedes_id
+            if replaced is not None and ("certificate", replaced) not in self.given:
+                return "refused", "unknown_certificate"
+        self.given[name, case_id] = (org, ())
+        return ("posted", "taken_back_before") if (name, case_id, org) in self.back else POSTED
+
+    def _redeemed(self, event: PointsRedeemed, entry: Entry, now: Moment) -> Answer:
+        if event.actor.id != self.volunteer_id:
+            wrong = self._may_act(event, event.partner_org_id, entry)
+            if wrong is not None:
+                return wrong
+        name = ("redemption", event.redemption_id)
+        content = (event.partner_org_id, (event.points, event.benefit_id))
+        if name in self.given:
+            same = self.given[name] == content
+            return ("duplicate", "already_redeemed") if same else (
+                "refused", "redemption_conflict")  # fmt: skip
+        if (*name, event.partner_org_id) in self.back:
+            self.given[name] = content
+            return "posted", "taken_back_before"
+        policy = self.registry.default_policy(_china(event.occurred_at), entry.seen)
+        spent = sum(
+            content[0]
+            for (kind, case_id), (partner, content) in self.given.items()
+            if kind == "redemption" and (kind, case_id, partner) not in self.back
+        )
+        if now.minutes() // policy.point_minutes - spent < event.points:
+            return "refused", "points_short"
+        self.given[name] = content
+        return POSTED
+
+    def _applied(self, event: StarApplied, entry: Entry, now: Moment) -> Answer:
+        if event.application_id in self.applications:
+            return "refused", "application_exists"
+        policy = self.registry.default_policy(_china(event.occurred_at), entry.seen)
+        if event.star > len(policy.star_hours):
+            return "refused", "unknown_star"
+        if (policy.star_basis == "yearly") != (event.year is not None):
+            return "refused", "wrong_star_basis"
+        wrong = self._unearned(event.star, event.year, None, policy, now)
+        if wrong is not None:
+            return "refused", wrong
+        self.applications[event.application_id] = Application(
+            event.star, event.year, event.actor.id
+        )
+        self.latest_for[event.star] = event.application_id
+        return "held", "awaiting_decision"
+
+    def _decided(self, event: StarDecided, entry: Entry, now: Moment) -> Answer:
+        wrong = self._may_act(event, event.granting_org_id, entry)
+        if wrong is not None:
+            return wrong
+        own = self.applications.get(event.application_id)
+        if own is None:
+            return "refused", "unknown_application"
+        if own.by == event.actor.id:
+            return "refused", "decider_is_requester"
+        if own.body not in (None, event.granting_org_id):
+            return "refused", "other_case"
+        approves = event.decision == "approve"
+        if approves and not own.is_awarded:
+            policy = self.registry.default_policy(_china(event.occurred_at), entry.seen)
+            short: str | None = "unknown_star"
+            if own.star <= len(policy.star_hours):
+                short = self._unearned(own.star, own.year, event.application_id, policy, now)
+            if short is not None:
+                return "refused", short
+        own.body = event.granting_org_id
+        before = own.decisions and own._last()
+        own.decisions.append((event.occurred_at, approves))
+        if before and own._last() == before:
+            return "posted", "nothing_changed"
+        if approves:
+            self.latest_for[own.star] = event.application_id
+        return POSTED
+
+    def _unearned(
+        self, star: int, year: int | None, own: str | None, policy: PolicyPublished, now: Moment
+    ) -> str | None:
+        """Why a star cannot be had: somebody else's turn, out of order, too few hours."""
+        other = self.latest_for.get(star)
+        if other is not None and other != own and not self.applications[other].is_rejected:
+            return "star_held" if self.applications[other].is_awarded else "star_pending"
+        if star > 1:
+            before = self.latest_for.get(star - 1)
+            if before is None or not self.applications[before].is_awarded:
+                return "star_out_of_order"
+        enough = now.minutes(year) >= 60 * policy.star_hours[star - 1]
+        return None if enough else "hours_not_reached"
+
+
+def _china(at: int) -> int:
+    """The day number of an instant in China."""
+    return (at + CHINA_MINUTES * MINUTE) // DAY
+
+
+def _works(day: date, calendar: dict[date, bool]) -> bool:
+    return calendar.get(day, day.weekday() < 5)
