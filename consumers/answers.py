@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import ConfigDict, ValidationError, validate_call
 
-from consumers import histories, proofs, questions
+from consumers import evaluations, histories, proofs, questions, recognition
 from consumers.heads import head_of, heads, next_indexes
 from consumers.overview import overview
 from consumers.rows import TABLES
@@ -26,6 +26,10 @@ _QUESTIONS: Mapping[str, Callable[..., Any]] = {
         histories.explain,
         histories.trace,
         proofs.sealed_postings,
+        evaluations.evaluations,
+        evaluations.unevaluated,
+        recognition.recognition,
+        recognition.benefit,
     )
 }
 QUESTIONS = (*_QUESTIONS, "heads", "indexes")

@@ -22,6 +22,7 @@ COMMANDS = {
     "seal": ("keys", "seal", "witness"),
     "audit": ("export", "verify", "prove", "replay"),
     "read": ("total", "explain", "exceptions", "trace", "reconcile", "tail", "quarantine"),
+    "recognition": ("evaluations", "recognition", "benefit"),
     "demo": ("demo",),
 }
 """Module of deploy.commands -> the commands it adds through `register`."""

@@ -37,16 +37,20 @@ _ACTORS = [
 
 @st.composite
 def honours(
-    draw: st.DrawFn, volunteers: st.SearchStrategy[str], instants: st.SearchStrategy[int]
+    draw: st.DrawFn,
+    volunteers: st.SearchStrategy[str],
+    instants: st.SearchStrategy[int],
+    year: int | None = None,
 ) -> list[Arrival]:
     """A few facts about one evaluation, star, redemption, commendation or certificate."""
     volunteer = draw(volunteers)
     story: Any = draw(st.sampled_from([_evaluation, _stars, _stars, _points, _points, _papers]))
     at = draw(instants) + draw(st.sampled_from([0, DAY, DAY, 2 * DAY]))
-    told: list[Event] = draw(story(volunteer, at))
+    project = draw(st.sampled_from(["p1", "p1", "p-tiers", "p2"]))
+    told: list[Event] = draw(story(volunteer, at, project, year))
     if draw(st.integers(0, 3)):
         # Mostly there is some service to recognise.
-        project, hours = draw(st.sampled_from(["p1", "p-tiers"])), draw(st.integers(1, 5))
+        hours = draw(st.integers(1, 4))
         start = at - draw(st.sampled_from([6, 7, 7, 8])) * HOUR
         name = f"h{draw(st.integers(0, 3))}"
         told.insert(0, grant(volunteer, name, start, start + hours * HOUR, project=project))
@@ -61,8 +65,9 @@ def _by(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
-def _evaluation(draw: st.DrawFn, volunteer: str, at: int) -> list[Event]:
-    project = draw(st.sampled_from(["p1", "p1", "p2", "p-tiers"]))
+def _evaluation(
+    draw: st.DrawFn, volunteer: str, at: int, project: str, year: int | None
+) -> list[Event]:
     told: list[Event] = []
     if draw(st.integers(0, 2)) == 0:
         days = ["2025-03-08", "2025-03-08", "2025-03-10", "2025-02-20", "2025-02-24"]
@@ -78,14 +83,14 @@ def _evaluation(draw: st.DrawFn, volunteer: str, at: int) -> list[Event]:
 
 
 @st.composite
-def _stars(draw: st.DrawFn, volunteer: str, at: int) -> list[Event]:
+def _stars(draw: st.DrawFn, volunteer: str, at: int, project: str, year: int | None) -> list[Event]:
     told: list[Event] = []
-    star, basis = 1, draw(st.sampled_from([None, None, None, 2025]))
+    star = 1
     for number in range(draw(st.integers(1, 4))):
         application = f"sa-{star}-{draw(st.sampled_from([0, 0, 0, 1]))}"
-        year = basis if draw(st.integers(0, 7)) else 2025
+        of_year = year if draw(st.integers(0, 7)) else 2025
         when = at + number * HOUR
-        told.append(apply_star(volunteer, star, application, when, year=year, **_by(draw)))
+        told.append(apply_star(volunteer, star, application, when, year=of_year, **_by(draw)))
         for _ in range(draw(st.sampled_from([0, 1, 1, 1, 2]))):
             decision = draw(st.sampled_from(["approve", "approve", "approve", "reject"]))
             body = draw(st.sampled_from(["sw1", "sw1", "sw1", "vo1"]))
@@ -97,24 +102,31 @@ def _stars(draw: st.DrawFn, volunteer: str, at: int) -> list[Event]:
 
 
 @st.composite
-def _points(draw: st.DrawFn, volunteer: str, at: int) -> list[Event]:
+def _points(
+    draw: st.DrawFn, volunteer: str, at: int, project: str, year: int | None
+) -> list[Event]:
     told: list[Event] = []
     for number in range(draw(st.integers(1, 4))):
         case_id = draw(st.sampled_from(["r1", "r1", "r2", "r3"]))
         when, partner = at + number * HOUR, draw(st.sampled_from(["library"] * 4 + ["vo1"]))
-        by = {"actor": Actor("vo1-1", "organiser", "vo1") if partner == "vo1" else LIBRARY}
+        by: dict[str, Any] = {
+            "actor": Actor("vo1-1", "organiser", "vo1") if partner == "vo1" else LIBRARY
+        }
         by |= _by(draw)
         if draw(st.integers(0, 2)):
             points, event_id = draw(st.integers(1, 4)), f"redeem-{draw(st.integers(0, 400))}"
+            benefit: dict[str, Any] = {"benefit_id": draw(st.sampled_from(["card", "card", None]))}
             told.append(redeem(volunteer, points, case_id, when, partner=partner,
-                               event_id=event_id, **by))  # fmt: skip
+                               event_id=event_id, **benefit, **by))  # fmt: skip
         else:
             told.append(reverse(volunteer, case_id, when, partner=partner, **by))
     return told
 
 
 @st.composite
-def _papers(draw: st.DrawFn, volunteer: str, at: int) -> list[Event]:
+def _papers(
+    draw: st.DrawFn, volunteer: str, at: int, project: str, year: int | None
+) -> list[Event]:
     told: list[Event] = []
     for number in range(draw(st.integers(1, 4))):
         when, name = at + number * HOUR, draw(st.sampled_from(["1", "1", "2"]))

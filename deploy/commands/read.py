@@ -6,25 +6,23 @@ imported where it is used.
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
+from deploy.asking import ask as _ask
+from deploy.asking import print_json as _print
+from deploy.asking import say_unknown as _say_unknown
 from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.settings import Settings
 from deploy.trail_times import days_of, moment_of
-
-if TYPE_CHECKING:
-    from consumers.ask import At
 
 _Volunteer = Annotated[
     str, typer.Argument(metavar="ID", help=text("志愿者编号", "the volunteer's id"))
 ]
 _Json = Annotated[bool, typer.Option("--json", help=text("输出 JSON", "answer as JSON"))]
 _By = Literal["org", "host_org", "project", "site", "activity", "day", "kind", "state"]
-
-_BEHIND_SECONDS = 3.0
 
 
 def register(app: typer.Typer) -> None:
@@ -252,38 +250,3 @@ def tail(
     from deploy.trail_check import print_records
 
     print_records(Settings(), topic, count=count, beginning=beginning, follow=follow)
-
-
-def _ask(question: str, **arguments: Any) -> Any:
-    from consumers.ask import ask
-    from deploy.trail_errors import trail_errors
-
-    with trail_errors():
-        return ask(_at(Settings()), question, **arguments)
-
-
-def _at(settings: Settings) -> "At":
-    from consumers.ask import At
-
-    return At(settings.place, settings.clickhouse)
-
-
-def _print(answer: Any) -> None:
-    typer.echo(json.dumps(answer, ensure_ascii=False))
-
-
-def _say_unknown(name: str, what: Literal["volunteer", "event"]) -> None:
-    """An empty answer explains itself: nothing there, or not there yet."""
-    from deploy.trail_check import behind_count
-
-    late = behind_count(Settings(), _BEHIND_SECONDS)
-    zh = {"volunteer": "志愿者", "event": "事件"}[what]
-    if late is None:
-        why_zh = "连不上 Kafka,无法得知它落后多少"
-        why = "how far it is behind cannot be told, as Kafka does not answer"
-    elif late:
-        why_zh, why = f"它还落后 {late} 条记录", f"it is behind by {late} records"
-    else:
-        why_zh, why = "它没有落后", "it is not behind"
-    typer.echo(text(f"审计库中没有{zh} {name}({why_zh})。",
-                    f"No such {what} in the trail: {name} ({why})."))  # fmt: skip

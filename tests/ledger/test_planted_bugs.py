@@ -4,7 +4,6 @@ Each bug replaces one small function of `ledger` in every module that uses it. T
 histories are judged until one is found wrong; a bug that survives them all fails its test.
 """
 
-import itertools
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,22 +20,18 @@ from ledger import (
     acts,
     admission,
     bounds,
-    cases,
     catalogue,
     clock,
     decisions,
     entries,
-    evaluations,
     lateness,
     policy,
     presence,
     rating,
-    recognition,
     results,
     rules,
     settling,
     spans,
-    stars,
 )
 from ledger.account import Account
 from ledger.spans import Span
@@ -269,26 +264,7 @@ def _training_counts(own: Account, line: Line) -> None:
         own.balance_minutes += line.minutes
 
 
-def _begins_anyway(own: Account, kind: str, case_id: str, whose: str) -> bool:
-    cases_begin(own, kind, case_id, whose)
-    return True
-
-
-_arrived = itertools.count(2**60)
-
-
-def _as_it_arrives(event: Any) -> int:
-    number = next(_arrived) * 4
-    return number + (stars.APPROVED if event.decision == "approve" else stars.REJECTED)
-
-
-def _never_rejected(own: Account, name: str) -> int:
-    return min(stars_standing(own, name), stars.APPROVED)
-
-
 account_lookup = account.lookup
-cases_begin = cases.begin
-stars_standing = stars._standing
 spans_share_of = spans.share_of
 spans_whole_minutes = spans.whole_minutes
 spans_differences = spans.differences
@@ -399,37 +375,6 @@ BUGS: dict[str, Plant] = {
     "time outside the shift counts": everywhere(settling._shift, lambda *_: None),
     "an imported row counts each time it comes": everywhere(bounds.row_key, _row_taken_twice),
     "learning counts as service": everywhere(rating._add, _training_counts),
-    "an open project is evaluated": everywhere(evaluations._not_closed, lambda *_: None),
-    "who was not there is evaluated": everywhere(evaluations._attended, lambda *_: True),
-    "an evaluation is never late": everywhere(
-        evaluations.evaluation_deadline, lambda *_: 2**31
-    ),
-    "two evaluations of one organisation stand": everywhere(
-        evaluations._stands, lambda *_: False
-    ),
-    "anybody awards and reverses": everywhere(cases.refusal, lambda *_, **__: None),
-    "what was taken back before it came counts": everywhere(cases.begin, _begins_anyway),
-    "points are spent that are not there": everywhere(
-        recognition.points_earned, lambda *_: 1_000_000
-    ),
-    "part of a point counts": everywhere(
-        recognition.points_earned, lambda minutes, rules: -(-minutes // rules.point_minutes)
-    ),
-    "a reversal returns nothing": everywhere(recognition._points_of, lambda *_: 0),
-    "a redemption is known by its points alone": everywhere(
-        recognition._content, lambda event: int(event.points)
-    ),
-    "a star's hours must be passed": everywhere(
-        stars.reached, lambda rules, star, minutes: minutes > rules.star_hours[star - 1] * 60
-    ),
-    "stars come in any order": everywhere(stars._held, lambda *_: True),
-    "a lifetime's hours count for a year": everywhere(
-        stars.minutes_towards, lambda own, year: own.balance_minutes
-    ),
-    "the decision on a star that arrives last counts": everywhere(
-        stars.decided_as, _as_it_arrives
-    ),
-    "a rejected star is held": everywhere(stars._standing, _never_rejected),
     "copies have no sequence": everywhere(results.posting, _sequence_skips_copies),
 }  # fmt: skip
 

@@ -1,0 +1,83 @@
+"""What the ledger took of evaluations and of recognition, and the rules that were in force."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from consumers.questions import Query
+from ledger.admission import barred
+from ledger.catalogue import Catalogue
+from ledger.publish import publish
+from ledger.record import Record
+from schemas.codec import Undecodable, decode_event
+from schemas.topics import CATALOGUE
+from schemas.validity import LATEST
+
+_FACTS = (
+    "SELECT hex(e.value) AS value_hex, p.sequence AS sequence, p.outcome AS outcome, "
+    "p.reason AS reason, toUnixTimestamp64Micro(p.recorded_at) AS recorded "
+    "FROM event AS e INNER JOIN (SELECT source_topic, source_partition, source_offset, "
+    "volunteer_id, sequence, outcome, reason, recorded_at FROM posting "
+    "WHERE source_topic = {topic:String} {whose} "
+    "AND toUnixTimestamp64Micro(recorded_at) <= {as_of:Int64}) AS p "
+    "ON p.source_topic = e.topic AND p.source_partition = e.partition "
+    "AND p.source_offset = e.offset "
+    "WHERE e.topic = {topic:String} {whose} ORDER BY p.volunteer_id, p.sequence"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A fact and what the ledger said of it; `sequence` orders the facts of one volunteer."""
+
+    event: Any
+    sequence: int
+    outcome: str
+    reason: str
+    recorded_at: int
+
+    @property
+    def counts(self) -> bool:
+        """Is it in force? What was refused, repeated, or taken back before it came is not."""
+        return self.outcome in ("posted", "held") and self.reason != "taken_back_before"
+
+
+def taken(
+    query: Query, topic: str, as_of: int | None = None, volunteer_id: str | None = None
+) -> Iterator[Taken]:
+    """The facts of a topic with their postings as known at `as_of` (UTC microseconds), in each
+    volunteer's own order; one volunteer's alone where one is named."""
+    whose = "" if volunteer_id is None else "AND volunteer_id = {volunteer_id:String}"
+    rows = query(
+        _FACTS.replace("{whose}", whose),
+        topic=topic,
+        as_of=LATEST if as_of is None else as_of,
+        volunteer_id=volunteer_id or "",
+    )
+    for row in rows:
+        event = decode_event(bytes.fromhex(row["value_hex"]))
+        yield Taken(event, row["sequence"], row["outcome"], row["reason"], row["recorded"])
+
+
+def rules(query: Query, types: Iterable[str], as_of: int | None = None) -> Catalogue:
+    """The catalogue as far as these types of events make it, as known at `as_of`."""
+    known = Catalogue()
+    rows = query(
+        "SELECT offset, toUnixTimestamp64Micro(recorded_at) AS recorded, hex(key) AS key_hex, "
+        "hex(value) AS value_hex FROM event WHERE topic = {topic:String} "
+        "AND type IN {types:Array(String)} "
+        "AND toUnixTimestamp64Micro(recorded_at) <= {as_of:Int64} ORDER BY partition, offset",
+        topic=CATALOGUE,
+        types=list(types),
+        as_of=LATEST if as_of is None else as_of,
+    )
+    for row in rows:
+        try:
+            event: Any = decode_event(bytes.fromhex(row["value_hex"]))
+        except Undecodable:
+            continue
+        key = bytes.fromhex(row["key_hex"] or "").decode("utf-8", "replace")
+        record = Record(CATALOGUE, 0, row["offset"], row["recorded"], key, event)
+        if barred(record, known) is None:
+            publish(known, event)
+    return known

@@ -1,0 +1,27 @@
+"""Getting what the ledger makes of a small history into a trail, without Kafka."""
+
+from consumers import rows
+from consumers.trail import Trail
+from ledger.replay import Book, replay
+from schemas.codec import encode
+from schemas.events import Event
+from schemas.topics import POSTINGS
+from tests.histories import BASICS, Arrival, log
+from tests.trail.fill import fill
+
+
+def tell(trail: Trail, *items: Event | Arrival) -> Book:
+    """Fold a history after the basics, and write its records and postings as a sink would."""
+    records = log(*BASICS, *items)
+    book = replay(records)
+    inputs = [
+        rows.Record(r.topic, 0, r.offset, r.recorded_at // 1000, (r.key or "").encode(),
+                    encode(r.event))
+        for r in records
+    ]  # fmt: skip
+    outputs = [
+        rows.Record(POSTINGS, 0, p.index, p.recorded_at // 1000, p.volunteer_id.encode(), encode(p))
+        for p in book.postings
+    ]
+    fill(trail, inputs + outputs)
+    return book
