@@ -1,7 +1,7 @@
 """What an organisation opens once and may take back once, each under an id of its own.
 
 Evaluations, commendations, redemptions and certificates are such cases (docs/rules.md, sections
-10 and 11). What is taken back stays so, also if the taking back is recorded first: a revocation
+10 and 12). What is taken back stays so, also if the taking back is recorded first: a revocation
 must not be lost because an office sent it from another desk.
 """
 

@@ -1,5 +1,5 @@
 """What service is recognised by: stars, points, commendations, certificates (docs/rules.md,
-section 11). Nothing here ever changes a minute.
+section 12). Nothing here ever changes a minute.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""Stars: on application, in order, by hours reached; awarded by people (docs/rules.md, section 11).
+"""Stars: on application, in order, by hours reached; awarded by people (docs/rules.md, section 12).
 
 An award is a fact that stays until its granting body decides anew: hours that are corrected later
 never take a star away by themselves (edge case E27).

@@ -1,7 +1,7 @@
 """The reference's view of evaluations, stars, points, commendations and certificates.
 
 LOG ORDER counts all through this page: an evaluation is of who has attended by then, a redemption
-spends what is there by then (docs/rules.md, sections 10 and 11). Only of two decisions on a star
+spends what is there by then (docs/rules.md, sections 10 and 12). Only of two decisions on a star
 does the later by its own time stand, and what is taken back stays so whichever came first.
 """
 

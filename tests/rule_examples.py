@@ -51,6 +51,7 @@ from tests.histories import (
     void,
     when,
 )
+from tests.rule_examples_recognition import HONOURS
 
 PAGE = Path(__file__).parent.parent / "docs" / "examples" / "rules.md"
 
@@ -157,6 +158,7 @@ EXAMPLES = (
     Example("9", "已入账的只有经明确的重算事件才改按新版制度。",
             "What was rated is rated anew only by an explicit event.",
             (*served(start="08:00", end="18:00"), _TIERS, tick("19:00"), rerate(session="s1"))),
+    *(Example(*each) for each in HONOURS),
 )  # fmt: skip
 
 

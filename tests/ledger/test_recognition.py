@@ -1,4 +1,4 @@
-"""Stars, points, commendations and certificates (docs/rules.md, section 11)."""
+"""Stars, points, commendations and certificates (docs/rules.md, section 12)."""
 
 from ledger.recognition import points_earned, points_spent
 from ledger.replay import Book

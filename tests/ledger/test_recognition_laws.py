@@ -42,12 +42,13 @@ _CHANGES: tuple[Event, ...] = (
 @st.composite
 def honoured(draw: st.DrawFn) -> list[Arrival]:
     """Service, what it is recognised by, hours that are voided, rules that change."""
-    told = [
-        a for n in range(draw(st.integers(1, 4))) for a in draw(honours(_volunteers, _instants))
-    ]
-    if draw(st.booleans()):
+    year = draw(st.sampled_from([None, None, 2025]))
+    stories = [draw(honours(_volunteers, _instants, year)) for _ in range(draw(st.integers(1, 3)))]
+    told = [one for story in stories for one in story]
+    if year is not None:
         start = when("20:00", "2024-12-31")
         told.append(arrival(grant(grant_id="eve", start=start, end=start + DAY // 6)))
+        told.append(Arrival(_YEARLY, start))
     if draw(st.integers(0, 2)) == 0:
         at = draw(_instants)
         told.append(arrival(void(grant_id=f"h{draw(st.integers(0, 3))}", at=at)))

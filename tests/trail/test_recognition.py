@@ -92,7 +92,7 @@ def test_an_evaluation_keeps_its_versions_and_the_latest_by_its_own_time_stands(
 def test_evaluations_are_found_by_volunteer_project_and_organisation(trail: Trail) -> None:
     tell(trail, *SERVED, evaluate(), evaluate("v2", org="vo1"), evaluate("v2", project="p2"))
 
-    def found(**by: str) -> list[str]:
+    def found(**by: Any) -> list[str]:
         return [one["evaluation_id"] for one in evaluations(trail.query, **by)["evaluations"]]
 
     assert found() == ["ev-v1-p1-sw1", "ev-v2-p1-vo1"]
