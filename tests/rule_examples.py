@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ledger.replay import replay
 from schemas import times
+from schemas.codec import LATEST
 from schemas.events import Event
 from schemas.jsonform import to_json
 from schemas.posting import Posting
@@ -194,10 +195,13 @@ def _lines(arrivals: list[Arrival]) -> list[str]:
 def _json(each: Arrival) -> str:
     """The event as `shilu emit` takes it, defaults left out."""
     event = each.event
+    fields = json.loads(LATEST[type(event).__name__].text)["fields"]
+    required = {"type", *(field["name"] for field in fields if "default" not in field)}
     shown = {
         name: value
         for name, value in to_json(event).items()
-        if value not in (None, [], False) and (name, value) != ("channel", "api")
+        if name in required
+        or (value not in (None, [], False) and (name, value) != ("channel", "api"))
     }
     shown["recorded_at"] = times.rfc3339(each.recorded_at)
     return json.dumps(shown, ensure_ascii=False)
