@@ -12,6 +12,7 @@ from schemas.events import (
     CatalogueEvent,
     OrgRegistered,
     PolicyPublished,
+    ProjectClosed,
     ProjectPublished,
     ShiftScheduled,
     SitePublished,
@@ -172,6 +173,11 @@ def project_event(event_id: str, project: Project, at: int) -> CatalogueEvent:
         project.policy, project.start_on, project.start_on + PERIOD_DAYS - 1, at, None,
         () if project.recorder is project.host else (project.recorder.id,),
     )  # fmt: skip
+
+
+def closed_event(event_id: str, project: Project, at: int) -> CatalogueEvent:
+    """The end of a project, the day before."""
+    return ProjectClosed(event_id, project.id, (at + 8 * HOUR) // DAY - 1, at, None)
 
 
 def shift_event(event_id: str, shift: Shift, at: int) -> CatalogueEvent:

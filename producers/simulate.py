@@ -16,6 +16,7 @@ from producers.province import (
     Project,
     Province,
     Shift,
+    closed_event,
     found,
     org_event,
     policy_event,
@@ -173,6 +174,8 @@ def simulate(plan: Plan) -> Iterator[Sending]:
             places = {}
             for project in running:
                 books.enter(project_event(books.event_id(), project, dawn))
+                ended = _ended(plan, project)
+                arrivals.put(ended, closed_event(books.event_id(), project, ended))
         people.join(number, books)
         target = plan.events * sum(weights[: number + 1]) // sum(weights)
         sessions = int((target - arrivals.taken) / _RECORDS_PER_SESSION)
@@ -227,8 +230,14 @@ def _services(
     if rng.random() < trouble.overlap and (other := _elsewhere(rng, places, shift)) is not None:
         told += attend(rng, trouble, other, volunteer_id)
     if rng.random() < trouble.evaluation and people.once(volunteer_id, shift.project.id):
-        told.append(evaluate(rng, shift, volunteer_id))
+        told.append(evaluate(rng, shift, volunteer_id, _ended(plan, shift.project)))
     return told
+
+
+def _ended(plan: Plan, project: Project) -> int:
+    """When a project is closed: in the night after its last day, or the last simulated one."""
+    last = min(project.start_on + PERIOD_DAYS, plan.start_on + plan.days)
+    return _midnight(last) + 5 * HOUR
 
 
 def _elsewhere(rng: Random, places: list[Shift], shift: Shift) -> Shift | None:

@@ -102,9 +102,9 @@ def grant(rng: Random, trouble: Trouble, shift: Shift, volunteer_id: str) -> lis
     return [*told, *_repeats(rng, trouble, told)]
 
 
-def evaluate(rng: Random, shift: Shift, volunteer_id: str) -> Told:
-    """The recording organisation's judgement of a volunteer, some days after the shift."""
-    at = shift.end_at + rng.randint(24, 120) * HOUR + rng.randint(0, 3599) * SECOND
+def evaluate(rng: Random, shift: Shift, volunteer_id: str, ended: int) -> Told:
+    """The recording organisation's judgement of a volunteer, some days after the project ended."""
+    at = ended + rng.randint(24, 120) * HOUR + rng.randint(0, 3599) * SECOND
     org_id = shift.project.recorder.id
     event = EvaluationSubmitted(
         event_id=_event_id(rng, at),
