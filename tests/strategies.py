@@ -66,8 +66,7 @@ from tests.histories import (
     when,
     withdraw,
 )
-from tests.honours import close, recognised_by
-from tests.strategies_honours import honours
+from tests.honours import close
 
 EXAMPLES = int(os.environ.get("SHILU_LAW_EXAMPLES", "200"))
 LAW = settings(
@@ -100,9 +99,8 @@ KNOWN: tuple[CatalogueEvent, ...] = (
     consent("v2"),
     org("above"),
     org("sw1", "above"),
-    recognised_by(9, (1, 2, 4), point_minutes=40),
-    close("p1", "2025-03-08"),
-    close("p-tiers", "2025-02-20"),
+    *(close(name, "2025-03-08") for name in ("p1", "p2", "p-strict", "p-shifts", "p-tiers",
+                                             "p-clamp", "p-roster", "p-late")),
 )  # fmt: skip
 """Published before anything happens. `strict` has no version for the first day."""
 
@@ -132,8 +130,6 @@ LATER: tuple[CatalogueEvent, ...] = (
     succeed("sw1", "heir"),
     no_show("v1", "sh-roster"),
     heads("sw1"),
-    recognised_by(10, (1, 2), "yearly", 30, effective_from=20_156),
-    close("p1", "2025-03-09"),
 )
 """Published some time later, some of it against the rules (a version twice, a session too long)."""
 
@@ -460,8 +456,6 @@ def histories(draw: st.DrawFn) -> list[Arrival]:
                 _ticks,
                 _publications,
                 _releases(),
-                honours(volunteers, instants),
-                honours(volunteers, instants),
             ]
         )
     )
@@ -485,8 +479,7 @@ def calm_histories(draw: st.DrawFn) -> list[Arrival]:
     """Only what no order may change: unique event ids, one entry for a grant_id and for a source
     row, no evaluations, no publication in the middle; late, odd, void and disputed facts all the
     same."""
-    others = [_grants(), _decisions(), _acts(), _cases(), _approved(), _entries(), _ticks,
-              honours(volunteers, instants)]  # fmt: skip
+    others = [_grants(), _decisions(), _acts(), _cases(), _approved(), _entries(), _ticks]
     taken: set[tuple[str, str]] = set()
     arrivals = []
     for number, (event, recorded_at) in enumerate(

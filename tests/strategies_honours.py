@@ -1,4 +1,4 @@
-"""Made-up evaluations, stars, redemptions and certificates, for `tests.strategies`."""
+"""Made-up evaluations, stars, redemptions and certificates of one volunteer."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def honours(
     volunteer = draw(volunteers)
     story: Any = draw(st.sampled_from([_evaluation, _stars, _stars, _points, _points, _papers]))
     at = draw(instants) + draw(st.sampled_from([0, DAY, DAY, 2 * DAY]))
-    project = draw(st.sampled_from(["p1", "p1", "p-tiers", "p2"]))
+    project = draw(st.sampled_from(["p1", "p1", "p-tiers", "p-open"]))
     told: list[Event] = draw(story(volunteer, at, project, year))
     if draw(st.integers(0, 3)):
         # Mostly there is some service to recognise.
@@ -105,6 +105,11 @@ def _stars(draw: st.DrawFn, volunteer: str, at: int, project: str, year: int | N
 def _points(
     draw: st.DrawFn, volunteer: str, at: int, project: str, year: int | None
 ) -> list[Event]:
+    if draw(st.integers(0, 2)) == 0:
+        # All that is there is spent, returned, and spent again.
+        points = draw(st.integers(1, 6))
+        return [redeem(volunteer, points, "r1", at), reverse(volunteer, "r1", at + HOUR),
+                redeem(volunteer, points, "r2", at + 2 * HOUR)]  # fmt: skip
     told: list[Event] = []
     for number in range(draw(st.integers(1, 4))):
         case_id = draw(st.sampled_from(["r1", "r1", "r2", "r3"]))

@@ -17,7 +17,7 @@ from ledger import cases, evaluations, recognition, rules, stars
 from ledger.account import Account
 from schemas.events import Evaluation, Event, Recognition
 from schemas.times import DAY
-from tests.histories import Arrival, arrival, grant, log, succeed, void, when, words
+from tests.histories import Arrival, arrival, grant, log, project, succeed, void, when, words
 from tests.honours import close, recognised_by
 from tests.ledger.test_planted_bugs import SEARCH, SEED, TRIES, Plant, everywhere
 from tests.model import check
@@ -31,6 +31,12 @@ plain = pytest.mark.skipif(
 _BEGIN = when("08:00", "2025-03-09")
 _volunteers = st.just("v1")
 _instants = st.builds(lambda hours: _BEGIN + hours * 3_600_000_000, st.integers(0, 40))
+KNOWN_HERE = (
+    *KNOWN,
+    project("p-open"),
+    close("p-tiers", "2025-02-20"),
+    recognised_by(9, (1, 2, 4), point_minutes=40),
+)
 _YEARLY = recognised_by(10, (1, 2), "yearly", 30)
 _CHANGES: tuple[Event, ...] = (
     recognised_by(11, (3, 5), point_minutes=60),
@@ -64,7 +70,7 @@ def honoured(draw: st.DrawFn) -> list[Arrival]:
 @LAW
 def test_the_ledger_says_of_recognition_what_the_reference_says(history: list[Arrival]) -> None:
     note(words(history))
-    records = log(*KNOWN, *history)
+    records = log(*KNOWN_HERE, *history)
     assert check(records, ledger.replay.replay(records).postings) == []
 
 
@@ -73,7 +79,7 @@ def test_the_ledger_says_of_recognition_what_the_reference_says(history: list[Ar
 def test_i12_no_recognition_and_no_evaluation_ever_moves_a_minute(history: list[Arrival]) -> None:
     note(words(history))
     kept = [a for a in history if not isinstance(a.event, Evaluation | Recognition)]
-    whole, bare = (ledger.replay.replay(log(*KNOWN, *told)) for told in (history, kept))
+    whole, bare = (ledger.replay.replay(log(*KNOWN_HERE, *told)) for told in (history, kept))
     lines = [[p.lines for p in book.postings if p.lines] for book in (whole, bare)]
     assert lines[0] == lines[1]
 
@@ -83,7 +89,7 @@ def test_i12_no_recognition_and_no_evaluation_ever_moves_a_minute(history: list[
 def test_points_are_never_spent_before_they_are_earned(history: list[Arrival]) -> None:
     """Redeemed and not returned, they pass what is earned only where hours were taken back."""
     note(words(history))
-    book = ledger.replay.replay(log(*KNOWN, *history))
+    book = ledger.replay.replay(log(*KNOWN_HERE, *history))
     for name, account in book.accounts.items():
         own = [p for p in book.postings if p.volunteer_id == name]
         most = max(p.balance_minutes for p in own)
@@ -147,7 +153,7 @@ BUGS: dict[str, Plant] = {
 
 def found_wrong(history: list[Arrival]) -> bool:
     """Does the reference disagree with what the core makes of a history?"""
-    records = log(*KNOWN, *history)
+    records = log(*KNOWN_HERE, *history)
     return check(records, ledger.replay.replay(records).postings) != []
 
 

@@ -44,8 +44,7 @@ from tests.honours import (
     take_back,
     uncommend,
 )
-from tests.ledger.test_recognition_laws import honoured
-from tests.strategies import KNOWN
+from tests.ledger.test_recognition_laws import KNOWN_HERE, honoured
 from tests.trail.running import shilu_here
 from tests.trail.told import tell
 
@@ -202,13 +201,13 @@ def test_needs_that_cannot_be_read_are_a_bad_question(trail: Trail) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_trail_counts_stars_and_points_as_the_ledger_does(trail: Trail, seed: int) -> None:
     def telling(history: list[Arrival]) -> bool:
-        said = {p.event_type for p in replay(log(*BASICS, *KNOWN, *history)).postings
+        said = {p.event_type for p in replay(log(*BASICS, *KNOWN_HERE, *history)).postings
                 if (p.outcome, p.reason) == ("posted", None)}  # fmt: skip
         return {"PointsRedeemed", "StarDecided"} <= said
 
     how = settings(max_examples=3_000, phases=[Phase.generate], database=None, deadline=None,
                    suppress_health_check=list(HealthCheck))  # fmt: skip
-    book = tell(trail, *KNOWN, *find(honoured(), telling, settings=how, random=Random(seed)))
+    book = tell(trail, *KNOWN_HERE, *find(honoured(), telling, settings=how, random=Random(seed)))
     account = book.accounts["v1"]
     found = recognition(trail.query, "v1")
     points = found["points"]
