@@ -68,6 +68,10 @@ def show_recognition(answer: Answer) -> None:
         f"  points: earned {points['earned']}, redeemed {points['redeemed']}, returned "
         f"{points['reversed']}, balance {points['balance']}",
     ))  # fmt: skip
+    if answer["training"]["entries"]:
+        out.print(text("  培训 ", "  training "), hours(answer["training"]["minutes"]), sep="")
+    for one in answer["training"]["entries"]:
+        out.print(cell(f"    {one['service_date']} {one['name']} {hours(one['minutes'])}"))
     for label, key, name in (
         (text("表彰", "commendation"), "commendations", "commendation_id"),
         (text("证明", "certificate"), "certificates", "certificate_id"),

@@ -171,6 +171,20 @@ def test_commendations_and_certificates_say_what_was_taken_back(trail: Trail) ->
     ]  # fmt: skip
 
 
+def test_training_has_a_transcript_of_its_own_and_is_in_nothing_else(trail: Trail) -> None:
+    tell(trail, *FOUR_HOURS, training(minutes=90), training(minutes=60, at="20:05"),
+         training(grant_id="t2", minutes=600, day="2025-02-28"), training(grant_id="t3"),
+         void(grant_id="t3", at="21:00"))  # fmt: skip
+    found = recognition(trail.query, "v1")
+    assert (found["minutes"], found["points"]["earned"]) == (240, 4)
+    assert found["training"]["minutes"] == 690
+    assert [(e["grant_id"], e["name"], e["service_date"], e["minutes"])
+            for e in found["training"]["entries"]] == [
+        ("t2", "first aid", "2025-02-28", 600), ("t1", "first aid", "2025-03-01", 90)
+    ]  # fmt: skip
+    assert recognition(trail.query, "v1", when("20:30"))["training"]["minutes"] == 780
+
+
 def test_a_benefit_is_answered_with_yes_or_no_and_nothing_about_the_person(trail: Trail) -> None:
     tell(trail, RULES, *FOUR_HOURS, claim(start="12:00", end="20:00"), apply_star(), decide_star(),
          redeem(points=1))  # fmt: skip
