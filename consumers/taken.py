@@ -13,6 +13,7 @@ from schemas.codec import Undecodable, decode_event
 from schemas.topics import CATALOGUE
 from schemas.validity import LATEST
 
+_TAKEN = frozenset({"posted", "held"})
 _FACTS = (
     "SELECT hex(e.value) AS value_hex, p.sequence AS sequence, p.outcome AS outcome, "
     "p.reason AS reason, toUnixTimestamp64Micro(p.recorded_at) AS recorded "
@@ -39,7 +40,7 @@ class Taken:
     @property
     def counts(self) -> bool:
         """Is it in force? What was refused, repeated, or taken back before it came is not."""
-        return self.outcome in ("posted", "held") and self.reason != "taken_back_before"
+        return self.outcome in _TAKEN and self.reason != "taken_back_before"
 
 
 def taken(
