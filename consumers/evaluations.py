@@ -52,18 +52,20 @@ def evaluations(
     project_id: str | None = None,
     org_id: str | None = None,
     as_of: int | None = None,
+    limit: int = 1000,
 ) -> dict[str, Any]:
     """Evaluations of a volunteer, in a project, by an organisation, as known at `as_of` (UTC
     microseconds): each with its versions, whether the volunteer was told, and what they answered.
 
     `means` are of the scores that stand, by dimension; those of withdrawn ones count no more.
+    `count` and `means` are of all that were asked for, the first `limit` are shown.
     """
     found = [
         (whose, told)
-        for whose, told in _told(query, as_of, volunteer_id).items()
-        if told.submitted is not None
-        and project_id in (None, whose[2])
-        and org_id in (None, whose[3])
+        for whose, told in _told(
+            query, as_of, volunteer_id, None if project_id is None else [project_id]
+        ).items()
+        if told.submitted is not None and org_id in (None, whose[3])
     ]
     standing = [told.latest() for _, told in found if told.withdrawn is None]
     return {
@@ -71,9 +73,10 @@ def evaluations(
         "project_id": project_id,
         "org_id": org_id,
         "as_of": moment(as_of),
+        "count": len(found),
         "standing": len(standing),
         "means": _means(one.event.scores for one in standing if one is not None),
-        "evaluations": [_shown(whose, told) for whose, told in found],
+        "evaluations": [_shown(whose, told) for whose, told in found[:limit]],
     }
 
 
@@ -93,7 +96,7 @@ def unevaluated(query: Query, as_of: int, limit: int = 100) -> dict[str, Any]:
     }
     judged = {
         (whose[2], whose[0])
-        for whose, told in _told(query, as_of, None).items()
+        for whose, told in _told(query, as_of, None, list(due)).items()
         if told.submitted is not None and told.withdrawn is None
     }
     served = [row for row in _served(query, list(due), as_of)
@@ -133,10 +136,12 @@ def _served(query: Query, projects: list[str], at: int) -> list[dict[str, Any]]:
     )  # fmt: skip
 
 
-def _told(query: Query, as_of: int | None, volunteer_id: str | None) -> dict[_Whose, _Told]:
+def _told(
+    query: Query, as_of: int | None, volunteer_id: str | None, projects: list[str] | None
+) -> dict[_Whose, _Told]:
     """Every evaluation by whose it is, with all that was said of it."""
     found: defaultdict[_Whose, _Told] = defaultdict(_Told)
-    for one in taken(query, EVALUATIONS, as_of, volunteer_id):
+    for one in taken(query, EVALUATIONS, as_of, volunteer_id, projects):
         event = one.event
         if not one.counts:
             continue

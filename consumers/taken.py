@@ -1,6 +1,6 @@
 """What the ledger took of evaluations and of recognition, and the rules that were in force."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ _FACTS = (
     "AND toUnixTimestamp64Micro(recorded_at) <= {as_of:Int64}) AS p "
     "ON p.source_topic = e.topic AND p.source_partition = e.partition "
     "AND p.source_offset = e.offset "
-    "WHERE e.topic = {topic:String} {whose} ORDER BY p.volunteer_id, p.sequence"
+    "WHERE e.topic = {topic:String} {whose} {where} ORDER BY p.volunteer_id, p.sequence"
 )
 
 
@@ -44,13 +44,19 @@ class Taken:
 
 
 def taken(
-    query: Query, topic: str, as_of: int | None = None, volunteer_id: str | None = None
+    query: Query,
+    topic: str,
+    as_of: int | None = None,
+    volunteer_id: str | None = None,
+    projects: Sequence[str] | None = None,
 ) -> Iterator[Taken]:
     """The facts of a topic with their postings as known at `as_of` (UTC microseconds), in each
-    volunteer's own order; one volunteer's alone where one is named."""
+    volunteer's own order; one volunteer's alone, or those in some projects, where named."""
     whose = "" if volunteer_id is None else "AND volunteer_id = {volunteer_id:String}"
+    where = "" if projects is None else "AND e.project_id IN {projects:Array(String)}"
     rows = query(
-        _FACTS.replace("{whose}", whose),
+        _FACTS.replace("{whose}", whose).replace("{where}", where),
+        projects=list(projects or ()),
         topic=topic,
         as_of=LATEST if as_of is None else as_of,
         volunteer_id=volunteer_id or "",
