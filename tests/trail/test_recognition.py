@@ -159,6 +159,16 @@ def test_e28_the_balance_of_points_may_fall_below_zero(trail: Trail) -> None:
     assert recognition(trail.query, "v1")["minutes"] == 0
 
 
+def test_a_reversal_counts_once_and_only_for_what_was_redeemed(trail: Trail) -> None:
+    tell(trail, *FOUR_HOURS, redeem(points=2), reverse(), reverse(at="17:30"),
+         reverse(case_id="r9", at="17:40"), reverse(case_id="r2", at="17:50"),
+         redeem(points=3, case_id="r2", at="18:00"))  # fmt: skip
+    found = recognition(trail.query, "v1")["points"]
+    assert (found["redeemed"], found["reversed"], found["balance"]) == (2, 2, 4)
+    (one,) = found["redemptions"]
+    assert one["reversed_at"] == "2025-03-01T17:00:02+08:00"
+
+
 def test_commendations_and_certificates_say_what_was_taken_back(trail: Trail) -> None:
     tell(trail, *FOUR_HOURS, commend(), commend(case_id="cm2"), uncommend(), certify(), revoke(),
          certify(case_id="c-2", at="19:10"))  # fmt: skip
@@ -174,7 +184,8 @@ def test_commendations_and_certificates_say_what_was_taken_back(trail: Trail) ->
 def test_training_has_a_transcript_of_its_own_and_is_in_nothing_else(trail: Trail) -> None:
     tell(trail, *FOUR_HOURS, training(minutes=90), training(minutes=60, at="20:05"),
          training(grant_id="t2", minutes=600, day="2025-02-28"), training(grant_id="t3"),
-         void(grant_id="t3", at="21:00"))  # fmt: skip
+         training(grant_id="t4", project="p-unknown"), void(grant_id="t3", at="21:00"),
+         )  # fmt: skip
     found = recognition(trail.query, "v1")
     assert (found["minutes"], found["points"]["earned"]) == (240, 4)
     assert found["training"]["minutes"] == 690
