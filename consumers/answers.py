@@ -8,8 +8,13 @@ import pyarrow as pa
 from pydantic import ConfigDict, ValidationError, validate_call
 
 from consumers import evaluations, histories, proofs, questions, recognition
+from consumers.exceptions import exceptions
+from consumers.headcounts import headcount
 from consumers.heads import head_of, heads, next_indexes
+from consumers.organisation import org
+from consumers.overdue import overdue
 from consumers.overview import overview
+from consumers.plans import plan
 from consumers.rows import TABLES
 from consumers.trail import Trail
 
@@ -20,7 +25,11 @@ _QUESTIONS: Mapping[str, Callable[..., Any]] = {
     for question in (
         overview,
         questions.total,
-        questions.exceptions,
+        exceptions,
+        org,
+        plan,
+        overdue,
+        headcount,
         questions.quarantine_list,
         questions.quarantine_show,
         histories.explain,

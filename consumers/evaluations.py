@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from consumers.questions import Query
+from consumers.query import Query
 from consumers.taken import Taken, rules, taken
 from consumers.wording import moment
 from ledger.catalogue import Catalogue

@@ -8,15 +8,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from consumers.questions import Query, decoded, quarantine_of, quarantine_with_key
+from consumers.query import Query, as_known, if_asked
+from consumers.questions import asked_for, decoded, quarantine_of, quarantine_with_key
 from consumers.wording import moment, reason_texts
-from schemas.times import iso_date
+from schemas.times import DAY, HOUR, iso_date
 from schemas.topics import FACTS, POSTINGS
 
 Source = tuple[str, int, int]
 """Topic, partition and offset of an input record."""
 
 _LOOKED_UP_AT_ONCE = 1_000
+_EVER_DAYS = 1 << 30
+_CHINA = 8 * HOUR
 
 _EVENTS = (
     "SELECT topic, partition, offset, type, fault, event_id, volunteer_id, session_id, grant_id, "
@@ -39,34 +42,69 @@ _LINES = (
 )
 
 
-def explain(query: Query, volunteer_id: str) -> dict[str, Any]:
-    """Everything that happened to one volunteer, in the ledger's order.
+def explain(
+    query: Query,
+    volunteer_id: str,
+    as_of: int | None = None,
+    from_date: int | None = None,
+    to_date: int | None = None,
+) -> dict[str, Any]:
+    """Everything that happened to one volunteer, in the ledger's order, as known at `as_of`.
 
     `postings` has every posting with its event, actor, three times, positions, reason and lines,
     also those without lines (held, refused, duplicate); the effective lines of service, manual
     and import sum to `balance_minutes`. `waiting` are events the worker has not judged yet,
     `quarantined` what never entered the ledger.
+
+    `from_date` and `to_date` (days since 1970, both included) leave only lines of these service
+    days, and postings that have such lines or, without any line, happened on these days in China;
+    `balance_minutes` is the sum of what is left, as in `total`.
     """
-    where = "volunteer_id = {volunteer_id:String}"
-    postings = query(_POSTINGS.format(where=where), volunteer_id=volunteer_id)
-    lines = query(_LINES.format(where=where), volunteer_id=volunteer_id)
-    events = query(_EVENTS.format(also="", where=where), volunteer_id=volunteer_id)
+    span = range(
+        -_EVER_DAYS if from_date is None else from_date,
+        (_EVER_DAYS if to_date is None else to_date) + 1,
+    )
+    where = "volunteer_id = {volunteer_id:String}" + if_asked(as_of)
+    asked: dict[str, Any] = {"volunteer_id": volunteer_id, **as_known(as_of)}
+    postings = query(_POSTINGS.format(where=where), **asked)
+    lines = query(_LINES.format(where=where), **asked)
+    events = query(_EVENTS.format(also="", where=where), **asked)
     by_source = {_source(event): event for event in events}
     judged = {_posted_source(posting) for posting in postings}
     by_source |= _events_at(query, judged - by_source.keys())
-    quarantined = quarantine_with_key(query, volunteer_id)
+    quarantined = quarantine_with_key(query, volunteer_id, as_of)
     done = {_text(source) for source in judged} | {bad["source"] for bad in quarantined}
+    within = [line for line in lines if line["day"] in span]
+    moved = {(line["partition"], line["offset"]) for line in lines}
+    kept = {(line["partition"], line["offset"]) for line in within}
     return {
         "volunteer_id": volunteer_id,
-        "balance_minutes": _effective_minutes(lines),
-        "postings": _with_lines(postings, lines, by_source),
+        **asked_for(as_of, from_date, to_date),
+        "balance_minutes": _effective_minutes(within),
+        "postings": _with_lines(
+            [
+                posting
+                for posting in postings
+                if (place := (posting["partition"], posting["offset"])) in kept
+                or (place not in moved and _happened_in(span, posting))
+            ],
+            within,
+            by_source,
+        ),
         "waiting": [
             _event(event)
             for event in events
-            if event["topic"] in FACTS and _text(_source(event)) not in done
+            if event["topic"] in FACTS
+            and _text(_source(event)) not in done
+            and _happened_in(span, event)
         ],
         "quarantined": quarantined,
     }
+
+
+def _happened_in(span: range, row: Mapping[str, Any]) -> bool:
+    """By China's date; what has no time that can be is in every span."""
+    return row["occurred"] is None or (row["occurred"] + _CHINA) // DAY in span
 
 
 def trace(query: Query, event_id: str) -> dict[str, Any]:

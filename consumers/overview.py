@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from consumers.questions import Query
+from consumers.query import Query
 
 _COUNTED = "state = 'effective' AND kind != 'training'"
 

@@ -1,197 +1,52 @@
-"""The auditors' questions about sums: totals, exceptions, quarantine. Read-only; values are bound.
+"""The auditors' questions about totals and about the quarantine. Read-only; values are bound."""
 
-Minutes, training minutes and attendances are three measures and are never added up.
-"""
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol, runtime_checkable
-
+from consumers.measures import By, breakdown, measures
+from consumers.query import Query, as_known, if_asked, lines
 from consumers.wording import moment, reason_texts
 from schemas.codec import Undecodable, decode_event
 from schemas.jsonform import to_json
 from schemas.times import iso_date
-from schemas.validity import LATEST
-
-By = Literal["org", "host_org", "project", "site", "activity", "day", "kind", "state"]
-
-_KEYS: Mapping[By, str] = {
-    "org": "recording_org_id",
-    "host_org": "host_org_id",
-    "project": "project_id",
-    "site": "site_id",
-    "activity": "activity_id",
-    "day": "toString(service_date)",
-    "kind": "kind",
-    "state": "state",
-}
-_NAMED_KINDS = {"org": "org", "host_org": "org", "project": "project", "site": "site"}
-_EVER_DAYS = 1 << 30
-
-_LINES = (
-    "FROM line WHERE volunteer_id = {volunteer_id:String} "
-    "AND toUnixTimestamp64Micro(recorded_at) <= {as_of:Int64} "
-    "AND toInt32(service_date) BETWEEN {from_date:Int64} AND {to_date:Int64} "
-)
-
-
-@runtime_checkable
-class Query(Protocol):
-    """How a question is put to the trail: SQL with `{name:Type}` places, and their values."""
-
-    def __call__(self, sql: str, **values: object) -> list[dict[str, Any]]: ...
 
 
 def total(
     query: Query,
-    volunteer_id: str,
+    volunteer_id: str | None = None,
     as_of: int | None = None,
     from_date: int | None = None,
     to_date: int | None = None,
     by: By | None = None,
 ) -> dict[str, Any]:
-    """One volunteer's minutes as known at `as_of` (UTC microseconds), for service days in a span.
+    """The minutes of one volunteer, or of everybody, as known at `as_of` (UTC microseconds), for
+    service days in a span (days since 1970, both included).
 
-    `from_date` and `to_date` are days since 1970, both included. `minutes` are effective minutes
-    of service, manual and import; `attendances` the distinct pairs of activity and local day with
-    effective minutes. The rows of `breakdown` sum to its `minutes`: those of the answer, except
-    by state, where held minutes are shown too. `postings` is 0 for a volunteer never heard of.
+    `minutes`, `attendances`, `volunteers`: see `consumers.measures`. The rows of `breakdown` sum to
+    its `minutes`: those of the answer, except by state, where what does not count is shown, too.
+    `postings` is 0 for a volunteer never heard of.
     """
-    values: dict[str, Any] = {
-        "volunteer_id": volunteer_id,
-        "as_of": LATEST if as_of is None else as_of,
-        "from_date": -_EVER_DAYS if from_date is None else from_date,
-        "to_date": _EVER_DAYS if to_date is None else to_date,
-    }
-    rows = query(
-        f"SELECT kind, state, activity_id, service_date, {_KEYS[by or 'kind']} AS key, "
-        f"sum(minutes) AS minutes {_LINES} GROUP BY kind, state, activity_id, service_date, key",
-        **values,
-    )
-    known = query(
-        "SELECT count() AS n FROM posting WHERE volunteer_id = {volunteer_id:String} "
-        "AND toUnixTimestamp64Micro(recorded_at) <= {as_of:Int64}",
-        **values,
-    )
-    served = [row for row in rows if row["kind"] != "training"]
-    counted = [row for row in served if row["state"] == "effective"]
-    attended = _summed(counted, "activity_id", "service_date")
-    shown = None
-    if by is not None:
-        shown = _breakdown(query, by, served if by == "state" else counted, values["as_of"])
+    some = lines(as_of, from_date, to_date, volunteer_id=volunteer_id)
+    who = "1" if volunteer_id is None else "volunteer_id = {volunteer_id:String}"
+    (known,) = query(
+        f"SELECT count() AS n FROM posting WHERE {who}{if_asked(as_of)}",
+        **({} if volunteer_id is None else {"volunteer_id": volunteer_id}), **as_known(as_of),
+    )  # fmt: skip
     return {
         "volunteer_id": volunteer_id,
+        **asked_for(as_of, from_date, to_date),
+        **measures(query, some),
+        "postings": known["n"],
+        "breakdown": None if by is None else breakdown(query, some, by, as_of),
+    }
+
+
+def asked_for(as_of: int | None, from_date: int | None, to_date: int | None) -> dict[str, Any]:
+    """What an answer says of its own bounds."""
+    return {
         "as_of": moment(as_of),
         "from_date": None if from_date is None else iso_date(from_date),
         "to_date": None if to_date is None else iso_date(to_date),
-        "minutes": sum(row["minutes"] for row in counted),
-        "training_minutes": _summed(rows, "kind", "state").get(("training", "effective"), 0),
-        "held_minutes": sum(row["minutes"] for row in rows if row["state"].startswith("held")),
-        "attendances": sum(minutes > 0 for minutes in attended.values()),
-        "postings": known[0]["n"],
-        "breakdown": shown,
-    }
-
-
-def _summed(rows: Iterable[Mapping[str, Any]], *columns: str) -> Counter[tuple[Any, ...]]:
-    """Minutes by the values of some columns."""
-    sums = Counter[tuple[Any, ...]]()
-    for row in rows:
-        sums[tuple(row[column] for column in columns)] += row["minutes"]
-    return sums
-
-
-def _breakdown(
-    query: Query, by: By, rows: Sequence[Mapping[str, Any]], as_of: int
-) -> dict[str, Any]:
-    """The rows by their key, without those that come to nothing."""
-    sums = {key: minutes for (key,), minutes in sorted(_summed(rows, "key").items()) if minutes}
-    names = _names(query, _NAMED_KINDS.get(by, ""), list(sums), as_of)
-    return {
-        "by": by,
-        "minutes": sum(sums.values()),
-        "rows": [
-            {"key": key, "name": names.get(key), "minutes": minutes}
-            for key, minutes in sums.items()
-        ],
-    }
-
-
-def _names(query: Query, kind: str, ids: list[str], as_of: int) -> dict[str, str]:
-    """The names that the catalogue had for these entities at that time."""
-    if not kind or not ids:
-        return {}
-    rows = query(
-        "SELECT entity_id, argMax(name, offset) AS newest FROM catalogue "
-        "WHERE kind = {kind:String} AND entity_id IN {ids:Array(String)} AND name != '' "
-        "AND toUnixTimestamp64Micro(recorded_at) <= {as_of:Int64} GROUP BY entity_id",
-        kind=kind, ids=ids, as_of=as_of,
-    )  # fmt: skip
-    return {row["entity_id"]: row["newest"] for row in rows}
-
-
-_HELD_AND_SETTLED = (
-    "WITH held AS ("
-    " SELECT p.partition AS partition, p.offset AS offset, p.volunteer_id AS volunteer_id,"
-    "  e.session_id AS session_id, e.grant_id AS grant_id"
-    " FROM posting AS p INNER JOIN ("
-    "  SELECT topic, partition, offset, session_id, grant_id FROM event"
-    "  WHERE (topic, partition, offset) IN ("
-    "   SELECT source_topic, source_partition, source_offset FROM posting WHERE outcome = 'held')"
-    "  AND (session_id != '' OR grant_id != '')"
-    " ) AS e ON e.topic = p.source_topic AND e.partition = p.source_partition"
-    "  AND e.offset = p.source_offset"
-    " WHERE p.outcome = 'held'"
-    "), now AS ("
-    " SELECT volunteer_id, session_id, grant_id FROM line WHERE state = 'effective'"
-    " AND volunteer_id IN (SELECT volunteer_id FROM held)"
-    " GROUP BY volunteer_id, session_id, grant_id HAVING sum(minutes) > 0"
-    ") SELECT h.partition AS partition, h.offset AS offset FROM held AS h"
-    " INNER JOIN now AS n USING (volunteer_id, session_id, grant_id)"
-)
-"""Held postings whose session or grant counts by now."""
-
-
-def exceptions(query: Query, limit: int = 20) -> dict[str, Any]:
-    """What does not count: held, refused and quarantined, by reason, newest `limit` rows of each.
-
-    `settled` counts held postings whose session or grant has effective minutes by now. (A session
-    closed by the clock cannot be told from its posting, and is never counted as settled.)
-    """
-    settled = f"SELECT partition, offset FROM ({_HELD_AND_SETTLED})"
-    counts = query(
-        "SELECT outcome, reason, count() AS n, "
-        f"countIf(outcome = 'held' AND (partition, offset) IN ({settled})) AS settled "
-        "FROM posting WHERE outcome IN ('held', 'refused') GROUP BY outcome, reason "
-        "UNION ALL SELECT 'quarantined', reason, count(), 0 FROM quarantine GROUP BY reason"
-    )
-    rows = query(
-        "SELECT outcome, reason, event_id, event_type, volunteer_id, source_topic, "
-        "source_partition, source_offset, toUnixTimestamp64Micro(recorded_at) AS at, "
-        f"(partition, offset) IN ({settled}) AS is_settled "
-        "FROM posting WHERE outcome IN ('held', 'refused') "
-        "ORDER BY recorded_at DESC, partition, offset DESC LIMIT {limit:Int64} BY outcome, reason",
-        limit=limit,
-    )
-    ordered = sorted(counts, key=lambda row: (-row["n"], row["outcome"], row["reason"]))
-    return {
-        "counts": [
-            {key: row[key] for key in ("outcome", "reason")}
-            | {"count": row["n"], "settled": row["settled"]}
-            | reason_texts(row["reason"])
-            for row in ordered
-        ],
-        "rows": [
-            {key: row[key] for key in ("outcome", "reason", "event_id", "event_type")}
-            | {
-                "volunteer_id": row["volunteer_id"],
-                "source": _source(row),
-                "recorded_at": moment(row["at"]),
-                "settled": bool(row["is_settled"]) if row["outcome"] == "held" else None,
-            }
-            for row in rows
-        ],
-        "quarantined": quarantine_list(query, limit),
     }
 
 
@@ -202,10 +57,15 @@ _QUARANTINED = (
 )
 
 
-def quarantine_list(query: Query, limit: int = 100) -> list[dict[str, Any]]:
+def quarantine_list(
+    query: Query, limit: int = 100, as_of: int | None = None
+) -> list[dict[str, Any]]:
     """The newest quarantined records, without their bytes."""
-    rows = query(_QUARANTINED + "ORDER BY recorded_at DESC, source_topic, source_partition, "
-                 "source_offset DESC LIMIT {limit:Int64}", limit=limit)  # fmt: skip
+    rows = query(
+        f"{_QUARANTINED}WHERE 1{if_asked(as_of)} ORDER BY recorded_at DESC, source_topic, "
+        "source_partition, source_offset DESC LIMIT {limit:Int64}",
+        limit=limit, **as_known(as_of),
+    )  # fmt: skip
     return [_quarantined(row) for row in rows]
 
 
@@ -223,9 +83,12 @@ def quarantine_of(query: Query, places: Iterable[tuple[str, int, int]]) -> list[
     return [_quarantined(row) for row in rows]
 
 
-def quarantine_with_key(query: Query, key: str) -> list[dict[str, Any]]:
+def quarantine_with_key(query: Query, key: str, as_of: int | None = None) -> list[dict[str, Any]]:
     """What was quarantined under a record key."""
-    rows = query(_QUARANTINED + "WHERE key = {key:String} ORDER BY recorded_at", key=key)
+    rows = query(
+        f"{_QUARANTINED}WHERE key = {{key:String}}{if_asked(as_of)} ORDER BY recorded_at",
+        key=key, **as_known(as_of),
+    )  # fmt: skip
     return [_quarantined(row) for row in rows]
 
 

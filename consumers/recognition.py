@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from consumers.questions import Query
+from consumers.query import Query
 from consumers.stars import applications, stars
 from consumers.volunteer import Volunteer, volunteer
 from consumers.wording import moment

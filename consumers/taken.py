@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from consumers.questions import Query
+from consumers.query import Query
 from ledger.admission import barred
 from ledger.catalogue import Catalogue
 from ledger.publish import publish

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from consumers.questions import Query
+from consumers.query import Query
 from consumers.taken import Taken, rules, taken
 from ledger.catalogue import Catalogue
 from ledger.policy import Policy

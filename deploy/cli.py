@@ -23,6 +23,7 @@ COMMANDS = {
     "audit": ("export", "verify", "prove", "replay"),
     "read": ("total", "explain", "exceptions", "trace", "reconcile", "tail", "quarantine"),
     "recognition": ("evaluations", "recognition", "benefit"),
+    "figures": ("org", "plan", "overdue", "headcount"),
     "demo": ("demo",),
 }
 """Module of deploy.commands -> the commands it adds through `register`."""

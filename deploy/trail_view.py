@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rich.bar import Bar
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +12,8 @@ from rich.text import Text
 from deploy.lang import language, text
 
 _PIPE_COLUMNS = 140
+_BAR_COLUMNS = 20
+_MOST_ROWS = 40
 
 Answer = Mapping[str, Any]
 
@@ -46,13 +49,17 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         drawn.add_column(column.removeprefix(">"), justify="right" if right else "left",
                          overflow="fold")  # fmt: skip
     for row in rows:
-        drawn.add_row(*(cell(value) for value in row))
+        drawn.add_row(*(value if isinstance(value, Bar) else cell(value) for value in row))
     return drawn
 
 
-def show_total(answer: Answer) -> None:
-    """The three measures, and the breakdown that was asked for."""
-    out = console()
+def bar(value: int, largest: int) -> Bar:
+    """How large a number is beside the largest of its column."""
+    return Bar(max(largest, 1), 0, max(value, 0), width=_BAR_COLUMNS)
+
+
+def bounds(answer: Answer) -> str:
+    """What an answer was restricted to, in brackets; nothing where it was not."""
     spans = [
         text(f"截至 {answer['as_of']} 已知", f"as known at {answer['as_of']}")
         if answer["as_of"] else "",
@@ -61,25 +68,61 @@ def show_total(answer: Answer) -> None:
         if answer["from_date"] or answer["to_date"] else "",
     ]  # fmt: skip
     said = text(",", ", ").join(span for span in spans if span)
-    bracketed = f" ({said})" if said else ""
-    out.print(cell(answer["volunteer_id"]), bracketed, sep="")
-    for label, value in (
+    return f" ({said})" if said else ""
+
+
+def show_total(answer: Answer) -> None:
+    """The three measures, and the breakdown that was asked for."""
+    out = console()
+    everybody = text("全部志愿者", "all volunteers")
+    out.print(cell(answer["volunteer_id"] or everybody), bounds(answer), sep="")
+    figures = [
         (text("有效时长", "service"), hours(answer["minutes"])),
         (text("培训", "training"), hours(answer["training_minutes"])),
         (text("待确认", "held"), hours(answer["held_minutes"])),
-        (text("参加次数", "attendances"), str(answer["attendances"])),
-    ):
-        out.print(f"  {label}{text(':', ': ')}{value}")
+        (text("已驳回", "rejected"), hours(answer["rejected_minutes"])),
+        (text("参加人次", "attendances"), f"{answer['attendances']:,}"),
+    ]
+    if answer["volunteer_id"] is None:
+        figures.append((text("人数", "volunteers"), f"{answer['volunteers']:,}"))
+    show_figures(out, figures)
     if answer["breakdown"]:
-        show_breakdown(out, answer["breakdown"])
+        show_breakdown(out, answer["breakdown"], people=answer["volunteer_id"] is None)
 
 
-def show_breakdown(out: Console, breakdown: Answer) -> None:
-    """The rows of a breakdown and their sum."""
-    rows = [(r["key"] or "-", r["name"] or "", hours(r["minutes"])) for r in breakdown["rows"]]
-    rows.append((text("合计", "total"), "", hours(breakdown["minutes"])))
-    columns = (breakdown["by"], text("名称", "name"), text(">时长", ">time"))
-    out.print(table("", columns, rows))
+def show_figures(out: Console, figures: Iterable[tuple[str, str]]) -> None:
+    """Names and values, one on each line."""
+    for label, value in figures:
+        out.print(f"  {label}{text(':', ': ')}{value}")
+
+
+def show_breakdown(out: Console, breakdown: Answer, *, people: bool) -> None:
+    """The rows of a breakdown with a bar each, the largest ones if there are many, and their sum.
+
+    Attendances and people have no sum: one may be in several rows.
+    """
+    rows = breakdown["rows"]
+    largest = max((row["minutes"] for row in rows), default=0)
+    shown = rows
+    if len(rows) > _MOST_ROWS:
+        shown = sorted(rows, key=lambda row: -row["minutes"])[:_MOST_ROWS]
+    columns = [breakdown["by"], text("名称", "name"), text(">时长", ">time"), "",
+               text(">人次", ">attendances")]  # fmt: skip
+    cells: list[list[object]] = [
+        [row["key"] or "-", row["name"] or "", hours(row["minutes"]),
+         bar(row["minutes"], largest), f"{row['attendances']:,}"]
+        for row in shown
+    ]  # fmt: skip
+    if people:
+        columns.append(text(">人数", ">volunteers"))
+        for line, row in zip(cells, shown, strict=True):
+            line.append(f"{row['volunteers']:,}")
+    if len(shown) < len(rows):
+        rest = sum(row["minutes"] for row in rows) - sum(row["minutes"] for row in shown)
+        others = text(f"其余 {len(rows) - len(shown)} 行", f"{len(rows) - len(shown)} more")
+        cells.append(["…", others, hours(rest)])
+    cells.append([text("合计", "total"), "", hours(breakdown["minutes"])])
+    out.print(table("", columns, cells))
 
 
 def show_explain(answer: Answer) -> None:
@@ -87,6 +130,7 @@ def show_explain(answer: Answer) -> None:
     out = console()
     out.print(
         cell(answer["volunteer_id"]),
+        bounds(answer),
         text(":有效时长 ", ": service ") + hours(answer["balance_minutes"]),
         sep="",
     )
@@ -124,34 +168,6 @@ def show_posting(out: Console, posting: Answer) -> None:
             f"    {line['minutes']:+d} min  {line['service_date']}  {line['kind']}/{line['state']}"
             f"  {line['session_id'] or line['grant_id']}  {place}  {line['policy']}"
         ))  # fmt: skip
-
-
-def show_exceptions(answer: Answer) -> None:
-    """Counts by reason, then the newest records of each."""
-    out = console()
-    if not answer["counts"]:
-        out.print(
-            text("没有暂不计入、退回或隔离的记录。", "Nothing is held, refused, quarantined.")
-        )
-        return
-    columns = (text("结果", "outcome"), text("原因", "reason"), text(">条数", ">count"),
-               text(">已解决", ">settled"), text("说明", "meaning"))  # fmt: skip
-    rows = [(c["outcome"], c["reason"], c["count"], c["settled"] or "", sentence(c))
-            for c in answer["counts"]]  # fmt: skip
-    out.print(table("", columns, rows))
-    show_newest(out, answer["rows"])
-    show_quarantined(out, answer["quarantined"])
-
-
-def show_newest(out: Console, records: Sequence[Answer]) -> None:
-    """The newest held and refused records; nothing if there are none."""
-    if not records:
-        return
-    columns = (text("入账时间", "recorded"), text("志愿者", "volunteer"), text("事件", "event"),
-               text("结果", "outcome"), text("原因", "reason"), text("位置", "source"))  # fmt: skip
-    rows = [(r["recorded_at"], r["volunteer_id"], f"{r['event_type']} {r['event_id']}",
-             r["outcome"], r["reason"], r["source"]) for r in records]  # fmt: skip
-    out.print(table(text("最近", "newest"), columns, rows))
 
 
 def show_quarantined(out: Console, quarantined: Sequence[Answer]) -> None:

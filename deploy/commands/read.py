@@ -6,35 +6,42 @@ imported where it is used.
 
 import json
 import sys
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
-from deploy.asking import ask as _ask
-from deploy.asking import print_json as _print
-from deploy.asking import say_unknown as _say_unknown
+from deploy.asking import AsOf, DivideBy, First, Json, Last, ask, known_at, print_json, say_unknown
 from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.settings import Settings
-from deploy.trail_times import days_of, moment_of
+from deploy.trail_times import days_of
 
 _Volunteer = Annotated[
     str, typer.Argument(metavar="ID", help=text("志愿者编号", "the volunteer's id"))
 ]
-_Json = Annotated[bool, typer.Option("--json", help=text("输出 JSON", "answer as JSON"))]
-_By = Literal["org", "host_org", "project", "site", "activity", "day", "kind", "state"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the reading commands."""
-    app.command(help=text("一位志愿者的服务时长", "One volunteer's hours"))(total)
+    app.command(
+        help=text(
+            "一位志愿者或全部人的服务时长:分钟、人次、人数。"
+            "例:shilu total --by county --from 2025-01-01 --to 2025-12-31",
+            "One volunteer's hours, or everybody's: minutes, attendances, people. "
+            "Example: shilu total --by county --from 2025-01-01 --to 2025-12-31",
+        )
+    )(total)
     app.command(
         help=text(
             "每一分钟从何而来,缺的又在哪里", "Where every minute comes from, and what is missing"
         )
     )(explain)
     app.command(
-        help=text("待确认、退回、隔离的记录及原因", "What is held, refused, in quarantine, and why")
+        help=text(
+            "待确认、退回、隔离的记录:原因、谁能决定、用什么事件;以及值得一看的异常",
+            "What is held, refused, in quarantine: why, who may decide, by which event; and what "
+            "counts but should be looked at",
+        )
     )(exceptions)
     app.command(help=text("一个事件的去向", "What became of an event"))(trace)
     app.command(
@@ -56,53 +63,62 @@ def register(app: typer.Typer) -> None:
 
 
 def total(
-    volunteer_id: _Volunteer,
-    as_of: Annotated[
+    volunteer_id: Annotated[
         str | None,
-        typer.Option(
-            metavar="T",
-            help=text(
-                "当时已知的:时间(带时区)或日期", "as known then: a time with offset, or a day"
-            ),
+        typer.Argument(
+            metavar="[ID]",
+            help=text("志愿者编号;省略为全部", "the volunteer's id; everybody without"),
         ),
     ] = None,
-    first: Annotated[
-        str | None,
-        typer.Option("--from", metavar="D", help=text("首个服务日期", "first service day")),
-    ] = None,
-    last: Annotated[
-        str | None, typer.Option("--to", metavar="D", help=text("末个服务日期", "last service day"))
-    ] = None,
-    by: Annotated[_By | None, typer.Option(help=text("分项", "break down by"))] = None,
-    as_json: _Json = False,
+    as_of: AsOf = None,
+    first: First = None,
+    last: Last = None,
+    by: DivideBy = None,
+    as_json: Json = False,
 ) -> None:
-    """Minutes in JSON, hours on the terminal."""
+    """Minutes in JSON, hours on the terminal. An attendance: a volunteer, an activity, a day."""
     from_date, to_date = days_of(first, last)
-    answer = _ask(
+    answer = ask(
         "total",
         volunteer_id=volunteer_id,
-        as_of=None if as_of is None else moment_of(as_of),
+        as_of=known_at(as_of),
         from_date=from_date,
         to_date=to_date,
         by=by,
     )
     if as_json:
-        _print(answer)
-    elif not answer["postings"]:
-        _say_unknown(volunteer_id, "volunteer")
+        print_json(answer)
+    elif volunteer_id is not None and not answer["postings"]:
+        say_unknown(volunteer_id, "volunteer")
     else:
         from deploy.trail_view import show_total
 
         show_total(answer)
 
 
-def explain(volunteer_id: _Volunteer, as_json: _Json = False) -> None:
-    """Every line with its event, actor, three times, Kafka position and policy."""
-    answer = _ask("explain", volunteer_id=volunteer_id)
+def explain(
+    volunteer_id: _Volunteer,
+    as_of: AsOf = None,
+    first: First = None,
+    last: Last = None,
+    as_json: Json = False,
+) -> None:
+    """Every line with its event, actor, three times, Kafka position and policy.
+
+    With --from or --to: lines of these service days, and what moved no minutes on them.
+    """
+    from_date, to_date = days_of(first, last)
+    answer = ask(
+        "explain",
+        volunteer_id=volunteer_id,
+        as_of=known_at(as_of),
+        from_date=from_date,
+        to_date=to_date,
+    )
     if as_json:
-        _print(answer)
+        print_json(answer)
     elif not any(answer[part] for part in ("postings", "waiting", "quarantined")):
-        _say_unknown(volunteer_id, "volunteer")
+        say_unknown(volunteer_id, "volunteer")
     else:
         from deploy.trail_view import show_explain
 
@@ -113,28 +129,30 @@ def exceptions(
     limit: Annotated[
         int, typer.Option(min=0, help=text("每种原因列出几条", "records shown for each reason"))
     ] = 5,
-    as_json: _Json = False,
+    as_of: AsOf = None,
+    as_json: Json = False,
 ) -> None:
-    """Counts by reason, then the newest records of each."""
-    answer = _ask("exceptions", limit=limit)
+    """By reason: how many ever, how many wait now, who may decide and with which event; then what
+    waits longest, the newest records, and what counts but should be looked at."""
+    answer = ask("exceptions", limit=limit, as_of=known_at(as_of))
     if as_json:
-        _print(answer)
+        print_json(answer)
         return
-    from deploy.trail_view import show_exceptions
+    from deploy.figures_view import show_exceptions
 
     show_exceptions(answer)
 
 
 def trace(
     event_id: Annotated[str, typer.Argument(metavar="EVENT_ID", help=text("事件编号", "its id"))],
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Every copy in Kafka, its posting, its lines, what it did to the balance."""
-    answer = _ask("trace", event_id=event_id)
+    answer = ask("trace", event_id=event_id)
     if as_json:
-        _print(answer)
+        print_json(answer)
     elif not answer["copies"] and not answer["postings_without_event"]:
-        _say_unknown(event_id, "event")
+        say_unknown(event_id, "event")
     else:
         from deploy.trail_view import show_trace
 
@@ -143,12 +161,12 @@ def trace(
 
 def quarantine_list(
     limit: Annotated[int, typer.Option(min=1, help=text("最多几条", "at most"))] = 100,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """The newest quarantined records, without their bytes."""
-    answer = _ask("quarantine_list", limit=limit)
+    answer = ask("quarantine_list", limit=limit)
     if as_json:
-        _print(answer)
+        print_json(answer)
         return
     from deploy.trail_view import console, show_quarantined
 
@@ -174,14 +192,14 @@ def quarantine_show(
             f"看不懂位置“{source}”:请写成 service.checkins/3/77。",
             f'"{source}" is no position: write service.checkins/3/77.',
         )
-    answer = _ask("quarantine_show", topic=topic, partition=int(partition), offset=int(offset))
+    answer = ask("quarantine_show", topic=topic, partition=int(partition), offset=int(offset))
     if not answer:
         raise ShiluError(
             "not_quarantined",
             f"{source} 不在隔离区:请用 shilu quarantine list 查看位置。",
             f"{source} is not in quarantine: see the positions in `shilu quarantine list`.",
         )
-    _print(answer)
+    print_json(answer)
 
 
 def reconcile(
@@ -200,7 +218,7 @@ def reconcile(
             help=text("每隔多少秒再对一次,直到 Ctrl-C", "again every so many seconds, till Ctrl-C"),
         ),
     ] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Every record and every account is compared; differing volunteers and events are named.
 

@@ -52,7 +52,11 @@ def test_total_shows_hours_to_people_and_minutes_to_programs(home: Path) -> None
     assert "held: 1h 0m" in run(home, "total", "v-1")
     answer = json.loads(run(home, "total", "v-1", "--json", "--by", "org"))
     assert (answer["minutes"], answer["held_minutes"]) == (125, 60)
-    assert answer["breakdown"]["rows"] == [{"key": "org-a", "name": "春风社工", "minutes": 125}]
+    assert answer["breakdown"]["rows"] == [
+        {"key": "org-a", "name": "春风社工", "minutes": 125, "attendances": 1, "volunteers": 1}
+    ]
+    everybody = json.loads(run(home, "total", "--json", "--by", "county"))
+    assert (everybody["minutes"], everybody["volunteers"]) == (125, 1)
     later = json.loads(run(home, "total", "v-1", "--json", "--from", "2025-03-02"))
     assert later["minutes"] == 0
     then = json.loads(run(home, "total", "v-1", "--json", "--as-of", "2025-02-28"))
@@ -65,6 +69,12 @@ def test_every_reading_command_speaks_both_languages(home: Path) -> None:
         (("total", "v-1", "--by", "day"), "合计", "total"),
         (("explain", "v-1"), "补录缺少第二人", "lacks a second person"),
         (("exceptions",), "补录缺少第二人", "lacks a second person"),
+        (("exceptions",), "谁决定", "who decides"),
+        (("total", "--by", "month"), "全部志愿者", "all volunteers"),
+        (("org", "org-a", "--by", "project"), "作为接待方", "gross (recorded)"),
+        (("plan", "p-1"), "不属于任何班次", "outside all shifts"),
+        (("overdue", "--days", "0", "--as-of", "2025-03-05"), "久未决定", "undecided"),
+        (("headcount", "--as-of", "2025-03-05", "--by", "org"), "活跃而未注册", "registered"),
         (("trace", "e-000003"), "入账", "recorded"),
         (("quarantine", "list"), "模式编号", "schema id"),
     ):
@@ -83,6 +93,13 @@ def test_json_answers_are_one_json_value(home: Path) -> None:
     assert [posting["outcome"] for posting in explained["postings"]] == ["posted", "posted", "held"]
     assert json.loads(run(home, "exceptions", "--json"))["counts"]
     assert json.loads(run(home, "trace", "e-000003", "--json"))["copies"]
+    assert json.loads(run(home, "org", "org-a", "--json"))["recorder"]["held_minutes"] == 60
+    assert json.loads(run(home, "plan", "p-1", "--json"))["minutes"] == 125
+    assert json.loads(run(home, "overdue", "--days", "0", "--json"))["waiting"]["minutes"] == 60
+    assert json.loads(run(home, "headcount", "--as-of", "2025-03-05", "--json")) == {
+        "as_of": "2025-03-05T23:59:59.999999+08:00", "date": "2025-03-05", "registered": 0,
+        "active": 0, "unregistered_active": 1, "breakdown": None,
+    }  # fmt: skip
     (bad,) = json.loads(run(home, "quarantine", "list", "--json"))
     (shown,) = json.loads(run(home, "quarantine", "show", bad["source"]))
     assert bytes.fromhex(shown["value_hex"]) == b"\0bad"
@@ -94,6 +111,7 @@ def test_an_empty_answer_explains_itself(home: Path) -> None:
     assert "Kafka does not answer" in said
     assert "No such event" in run(home, "trace", "e-none")
     assert "nobody" in run(home, "explain", "nobody")
+    assert "No such organisation in the trail: nobody" in run(home, "org", "nobody")
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,23 @@
 
 import random
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, get_args
 
 import pytest
 
 from consumers import questions
 from consumers.answers import BadQuestion, answer
+from consumers.exceptions import exceptions
 from consumers.histories import explain, trace
-from consumers.questions import By, exceptions, total
+from consumers.measures import By
+from consumers.questions import total
 from consumers.trail import Trail
+from schemas.events import CheckedOut
 from schemas.reasons import REASONS
 from schemas.times import DAY, day, instant
 from schemas.topics import CHECKINS
-from tests.trail.book import MORNING, Book, line, random_book
+from tests.trail.book import DESK, MORNING, Book, line, random_book
 from tests.trail.fill import fill
 
 HOSTILE = (
@@ -141,7 +144,12 @@ def test_a_volunteer_with_a_hostile_id_has_a_total(trail: Trail) -> None:
     ("question", "arguments"),
     [
         ("drop", {}),
-        ("total", {}),
+        ("explain", {}),
+        ("org", {}),
+        ("plan", {"project_id": "p-1"}),
+        ("overdue", {"as_of": None}),
+        ("headcount", {"as_of": 0, "by": "volunteer"}),
+        ("total", {"volunteer_id": "v", "by": "volunteer_id"}),
         ("total", {"volunteer_id": 5}),
         ("total", {"volunteer_id": "v", "by": "minutes; DROP TABLE line"}),
         ("total", {"volunteer_id": "v", "as_of": "now"}),
@@ -155,6 +163,13 @@ def test_a_wrong_question_is_refused(
 ) -> None:
     with pytest.raises(BadQuestion):
         answer(trail, question, arguments, asker="x")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_ids_of_organisations_and_projects_are_values(trail: Trail, text: str) -> None:
+    assert answer(trail, "org", {"org_id": text}, asker="x")["recorder"]["net"]["minutes"] == 0
+    found = answer(trail, "plan", {"project_id": text, "now": MORNING}, asker="x")
+    assert (found["shifts"], found["published"]) == ([], False)
 
 
 def test_who_asked_about_whom_is_noted(trail: Trail) -> None:
@@ -244,10 +259,10 @@ def test_trace_shows_every_copy_and_what_it_did(trail: Trail) -> None:
     assert found["postings_without_event"] == []
 
 
-def test_exceptions_count_by_reason_and_tell_what_is_settled(trail: Trail) -> None:
+def test_exceptions_count_by_reason_and_tell_what_waits(trail: Trail) -> None:
     book = Book()
-    first = book.check_in("v-1", "s-0")
-    late = replace(first, session_id="s-1", event_id="e-out")
+    out = CheckedOut(**asdict(book.check_in("v-1", "s-0")) | {"actor": DESK, "evidence": ()})
+    late = replace(out, session_id="s-1", event_id="e-out")
     book.post(book.put(late), late, outcome="held", reason="awaiting_check_in")
     book.serve("v-1", "s-1", line(60))
     for n in range(3):
@@ -256,18 +271,21 @@ def test_exceptions_count_by_reason_and_tell_what_is_settled(trail: Trail) -> No
                outcome="held", reason="no_second_person")  # fmt: skip
     book.quarantine(book.put(b"x", key="v-1", topic=CHECKINS), "bad_framing", "1 bytes")
     found = exceptions(held(trail, book).query, limit=2)
-    counts = {(c["outcome"], c["reason"]): (c["count"], c["settled"]) for c in found["counts"]}
+    counts = {(c["outcome"], c["reason"]): (c["count"], c["waiting"]) for c in found["counts"]}
     assert counts == {
-        ("held", "awaiting_check_in"): (1, 1),
-        ("held", "no_second_person"): (1, 0),
+        ("held", "awaiting_check_in"): (1, 0),
+        ("held", "no_second_person"): (1, 1),
         ("refused", "grant_exists"): (3, 0),
         ("quarantined", "bad_framing"): (1, 0),
     }
     assert Counter(row["reason"] for row in found["rows"]) == {
         "awaiting_check_in": 1, "no_second_person": 1, "grant_exists": 2,
     }  # fmt: skip
-    settled = {row["reason"]: row["settled"] for row in found["rows"]}
-    assert settled == {"awaiting_check_in": True, "no_second_person": False, "grant_exists": None}
+    waiting = {row["reason"]: row["waiting"] for row in found["rows"]}
+    assert waiting == {"awaiting_check_in": False, "no_second_person": True, "grant_exists": None}
+    (one,) = found["waiting"]
+    assert (one["grant_id"], one["minutes"], one["events"]) == ("g-9", 60, ["HoursDecided"])
+    assert (one["who"], one["orgs"]) == ("organisation", ["org-a"])
     assert [row["reason"] for row in found["quarantined"]] == ["bad_framing"]
     assert all(count["zh"] and count["en"] for count in found["counts"])
 

@@ -1,0 +1,165 @@
+"""Small histories with one thing in each: marks of sold hours, a wrong clock, who may decide."""
+
+from typing import Any
+
+import pytest
+
+from consumers.anomalies import USUAL, anomalies
+from consumers.exceptions import exceptions
+from consumers.headcounts import headcount
+from consumers.organisation import org
+from consumers.overdue import overdue
+from consumers.remedies import REMEDIES, WHO
+from consumers.trail import Trail
+from ledger.replay import replay
+from ledger.settling import HELD
+from schemas.events import Actor, Event
+from schemas.times import DAY, HOUR, MINUTE
+from tests import histories as h
+from tests.trail.fill import fill
+from tests.trail.town import Town
+
+SELLER, FRIEND = Actor("seller", "admin", "sw1"), Actor("friend", "admin", "sw1")
+NEXT_DAY = h.when("09:00", "2025-03-02")
+
+
+def told(trail: Trail, *items: Event | h.Arrival) -> Trail:
+    inputs = h.log(*h.BASICS, *items)
+    fill(trail, Town(0, inputs, replay(inputs)).rows())
+    return trail
+
+
+def booked(n: int, **more: Any) -> h.Arrival:
+    """A grant to a volunteer of its own, the n-th within a few minutes."""
+    usual: dict[str, Any] = {"actor": SELLER, "approver": FRIEND, "evidence": ()}
+    made = h.grant(f"v{n}", f"g{n}", "09:00", "14:00", **(usual | more))
+    return h.Arrival(made, NEXT_DAY + n * 4 * 1_000_000)
+
+
+def found(trail: Trail, **bounds: int) -> dict[str, list[dict[str, Any]]]:
+    kinds = anomalies(trail.query, 5, bounds=USUAL._replace(**bounds))
+    assert all(kind["zh"] and kind["en"] for kind in kinds)
+    return {kind["code"]: kind["rows"] for kind in kinds if kind["count"]}
+
+
+def test_hours_booked_for_many_in_minutes_leave_four_marks(trail: Trail) -> None:
+    marks = found(told(trail, *(booked(n) for n in range(25))))
+    (bulk,) = marks.pop("booked_in_bulk")
+    assert (bulk["actor_id"], bulk["most_grants"], bulk["most_minutes"]) == ("seller", 25, 7500)
+    (bare,) = marks.pop("grant_without_evidence")
+    assert (bare["grants"], bare["volunteers"], bare["recording_org_id"]) == (25, 25, "sw1")
+    (pair,) = marks.pop("same_two_people")
+    assert (pair["actor_id"], pair["decider_id"], pair["grants"]) == ("seller", "friend", 25)
+    (same,) = marks.pop("identical_intervals")
+    assert (same["volunteers"], same["start_at"]) == (25, "2025-03-01T09:00:00+08:00")
+    assert marks == {}
+
+
+def test_a_few_grants_with_evidence_leave_none(trail: Trail) -> None:
+    assert found(told(trail, *(booked(n, evidence=("sha256:1",)) for n in range(9)))) == {}
+
+
+def test_a_burst_over_a_full_hour_is_one_burst(trail: Trail) -> None:
+    made = [booked(n) for n in range(25)]
+    around = [h.Arrival(a.event, a.recorded_at - 50 * 1_000_000) for a in made]
+    (bulk,) = found(told(trail, *around))["booked_in_bulk"]
+    assert bulk["most_grants"] == 25
+
+
+def test_people_who_approve_each_other_are_seen_whatever_their_share(trail: Trail) -> None:
+    one = [booked(n, evidence=("sha256:1",)) for n in range(3)]
+    other = [booked(n, actor=FRIEND, approver=SELLER, evidence=("sha256:1",)) for n in (3, 4, 5)]
+    others = [booked(n, approver=h.CHIEF, evidence=("sha256:1",)) for n in range(6, 12)]
+    marks = found(told(trail, *one, *other, *others), pair_grants=3, same_interval_volunteers=99)
+    pairs = {(row["actor_id"], row["decider_id"]): row["the_other_way"]
+             for row in marks["same_two_people"]}  # fmt: skip
+    assert pairs == {("seller", "friend"): 3, ("friend", "seller"): 3}
+
+
+def test_who_approves_afterwards_counts_as_approving(trail: Trail) -> None:
+    held = [booked(n, approver=None) for n in range(3)]
+    decided = [
+        h.received(h.decide(f"v{n}", grant_id=f"g{n}", actor=FRIEND, day="2025-03-02",
+                            at="12:00", evidence=("sha256:1",)), "12:01", "2025-03-02")
+        for n in range(3)
+    ]  # fmt: skip
+    marks = found(told(trail, *held, *decided), pair_grants=3)
+    assert [row["decider_id"] for row in marks["same_two_people"]] == ["friend"]
+
+
+def test_service_from_before_the_registration_and_long_days_are_seen(trail: Trail) -> None:
+    late = h.received(h.register("v0"), "08:00", "2025-03-02")
+    long = h.Arrival(
+        h.grant("v9", "g99", "06:00", "20:00", evidence=("sha256:1",)), NEXT_DAY + 2 * HOUR
+    )
+    marks = found(told(trail, late, booked(0, evidence=("sha256:1",)), long))
+    (early,) = marks["before_registration"]
+    assert (early["grants"], early["volunteers"], early["minutes"]) == (1, 1, 300)
+    (day,) = marks["long_day"]
+    assert (day["volunteer_id"], day["minutes"], day["service_date"]) == ("v9", 840, "2025-03-01")
+
+
+def test_one_phone_for_many_is_seen_and_a_kiosk_is_not(trail: Trail) -> None:
+    def arrive(n: int, channel: str, device: str) -> Event:
+        return h.check_in(f"v{n}", f"s{channel}{n}", f"09:{n:02}", channel=channel,
+                          device_id=device)  # fmt: skip
+
+    phone = [arrive(n, "qr", "phone") for n in range(12)]
+    kiosk = [arrive(n, "kiosk", "box") for n in range(12)]
+    slow = [h.check_in(f"v{n}", f"t{n}", f"{9 + n // 2:02}:{n % 2 * 30:02}", channel="qr",
+                       device_id="desk") for n in range(12)]  # fmt: skip
+    (row,) = found(told(trail, *phone, *kiosk, *slow))["one_phone_many_people"]
+    assert (row["device_id"], row["most_volunteers"]) == ("phone", 11)
+
+
+def test_a_wrong_clock_is_corrected_in_the_gross_as_in_the_net(trail: Trail) -> None:
+    ahead = 2 * HOUR
+    came = h.check_in(at=h.when("09:00") + ahead, sent_at=h.when("09:00") + ahead)
+    left = h.check_out(at="11:00")
+    told(trail, h.received(came, "09:00"), h.received(left, "11:00"))
+    answer = org(trail.query, "sw1")["recorder"]
+    assert answer["gross"]["minutes"] == answer["net"]["minutes"] == 120
+
+
+def test_who_may_decide_names_those_who_have_a_say(trail: Trail) -> None:
+    told(
+        trail, h.org("up"), h.org("sw1", "up"), h.site("site-x"), h.operator("site-x", "vo1"),
+        h.org("heir"), h.succeed("sw1", "heir"), h.project("p5", org_id="sw1", partners=()),
+        h.claim("v1", "c1", project="p5", site="site-x"),
+    )  # fmt: skip
+    (row,) = exceptions(trail.query)["waiting"]
+    assert (row["reason"], row["orgs"]) == ("awaiting_organiser", ["heir", "sw1", "up", "vo1"])
+    assert row["events"] == ["SessionConfirmed", "SessionDenied"]
+
+
+def test_what_waits_is_overdue_from_its_day_on(trail: Trail) -> None:
+    told(trail, h.claim("v1", "c1"), h.check_in("v2", "s2"), h.tick("22:00"))
+    since = h.arrival(h.claim("v1", "c1")).recorded_at
+    for at, waiting in ((since + 3 * DAY - 1, 0), (since + 3 * DAY, 1)):
+        assert overdue(trail.query, at, 3)["waiting"]["count"] == waiting
+    ended = overdue(trail.query, since + 9 * DAY, 3)
+    assert [row["reason"] for row in ended["unended"]["rows"]] == ["no_check_out"]
+    assert ended["waiting"]["rows"][0]["waiting_days"] == 9
+
+
+def test_merged_and_erased_people_are_counted_no_more_and_unmerged_ones_again(
+    trail: Trail,
+) -> None:
+    events: list[Event] = [h.register(f"v{n}") for n in range(4)]
+    later: list[Event] = [h.merge("v1", "v0"), h.erase("v2"), h.unmerge("v1")]
+    told(trail, *events, *(h.Arrival(e, NEXT_DAY + n * MINUTE) for n, e in enumerate(later)))
+    counts = [headcount(trail.query, NEXT_DAY + n * MINUTE)["registered"] for n in (-1, 0, 1, 2)]
+    assert counts == [4, 3, 2, 3]
+
+
+def test_who_served_on_the_day_a_year_ago_is_active_no_more(trail: Trail) -> None:
+    told(trail, h.register("v1"), *h.served("v1"))
+    active = [headcount(trail.query, h.when("12:00", day))["active"]
+              for day in ("2025-02-28", "2025-03-01", "2026-02-28", "2026-03-01")]  # fmt: skip
+    assert active == [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("reason", sorted(HELD | {"over_org_tier", "over_province_tier"}))
+def test_every_reason_of_a_hold_has_somebody_who_can_end_it(reason: str) -> None:
+    assert REMEDIES[reason].who in WHO
+    assert REMEDIES[reason].events
