@@ -26,7 +26,8 @@ _OUTPUTS = {
     "Quarantined": (QUARANTINE, "原消息的键 · the original key"),
 }
 
-_CODES = ("reason", "kind", "service_field", "role", "dimension", "source_system")
+_CODES = ("reason", "kind", "service_field", "role", "dimension", "source_system", "action",
+          "purpose")  # fmt: skip
 _TEXTS = (
     "name", "app", "region", "timezone", "comment_ref", "identity_hash", "content_ref", "row_hash",
     "checkpoint_origin",
@@ -48,6 +49,9 @@ _LIMITS = {
     "points": "1 … 1000000",
     "attendances": "0 … 2147483647",
     "checkpoint_size": "0 … 2147483647",
+    "opened": "至多 16 个 · at most 16",
+    "reason_hash": "64 个小写十六进制字符 · 64 lower-case hex digits",
+    "previous_hash": "64 个小写十六进制字符 · 64 lower-case hex digits",
     "utc_offsets": "`from_at` 升序 · ascending `from_at`",
 }
 

@@ -17,14 +17,24 @@ from typing import Any, Final, TypeVar, get_args
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from schemas.binary import NotCanonical, Type, read_whole, type_of, write_whole
-from schemas.events import Actor, CatalogueEvent, ClockTicked, Event, Fact, Score, UtcOffset
+from schemas.events import (
+    Actor,
+    CatalogueEvent,
+    ClockTicked,
+    Event,
+    Fact,
+    Score,
+    UtcOffset,
+    VaultAccessed,
+)
 from schemas.posting import Due, InlinePage, Line, Output, Position, Total
 from schemas.topics import VALUE_BYTES_MAX
 
 T = TypeVar("T")
 
 EVENT_TYPES: Final[dict[str, type]] = {
-    kind.__name__: kind for kind in (*get_args(Fact), ClockTicked, *get_args(CatalogueEvent))
+    kind.__name__: kind
+    for kind in (*get_args(Fact), ClockTicked, *get_args(CatalogueEvent), VaultAccessed)
 }
 OUTPUT_TYPES: Final[dict[str, type]] = {kind.__name__: kind for kind in get_args(Output)}
 

@@ -928,6 +928,22 @@ class CertificateRevoked:
     evidence: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class VaultAccessed:
+    """Somebody opened the vault of personal data; the entries are a chain of hashes."""
+
+    event_id: str
+    volunteer_id: str
+    entry_no: int
+    action: str
+    purpose: str
+    opened: tuple[str, ...]
+    reason_hash: str | None
+    previous_hash: str
+    occurred_at: int
+    actor: Actor
+
+
 Decision = (
     SessionConfirmed
     | SessionDenied
@@ -1000,4 +1016,4 @@ CatalogueEvent = (
 )
 """What is registered; travels on registry.catalogue, which is totally ordered."""
 
-Event = Fact | ClockTicked | CatalogueEvent
+Event = Fact | ClockTicked | CatalogueEvent | VaultAccessed

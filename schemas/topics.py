@@ -11,6 +11,7 @@ HOURS: Final = "service.hours"
 EVALUATIONS: Final = "service.evaluations"
 RECOGNITION: Final = "service.recognition"
 CATALOGUE: Final = "registry.catalogue"
+ACCESS: Final = "registry.access"
 POSTINGS: Final = "ledger.postings"
 ACCOUNTS: Final = "ledger.accounts"
 QUARANTINE: Final = "ledger.quarantine"
@@ -57,6 +58,8 @@ ALL: Final = (
           "HolidaysPublished, VolunteerRegistered, VolunteerMerged, VolunteerUnmerged, "
           "VolunteerErased, GuardianConsentRecorded, GuardianConsentWithdrawn",
           "registry → worker, sink"),
+    Topic(ACCESS, "volunteer_id", "delete", True, True,
+          "VaultAccessed", "vault → sink"),
     Topic(POSTINGS, "volunteer_id", "delete", False, False,
           "Posting", "worker → sink, subscribers (read_committed)"),
     Topic(ACCOUNTS, "volunteer_id, or a state page of it", "compact", False, False,

@@ -36,7 +36,7 @@ _IDS: Final = frozenset(
     | {"redemption_id", "benefit_id", "partner_org_id"}
     | {"certificate_id", "supersedes_id", "issuer_org_id"}
 )
-_CODES: Final = frozenset({"reason", "kind", "service_field", "source_system"})
+_CODES: Final = frozenset({"reason", "kind", "service_field", "source_system", "action", "purpose"})
 _TIMES: Final = frozenset({"occurred_at", "sent_at", "start_at", "end_at"})
 _TEXTS: Final = frozenset(
     {"name", "app", "region", "timezone", "comment_ref", "identity_hash", "content_ref", "row_hash"}
@@ -193,6 +193,13 @@ def _number_faults(found: list[Fault], field: str, value: int) -> None:
         found.append(Fault("value_form", field, str(value), "a 32-bit whole number"))
 
 
+def _opened_faults(found: list[Fault], field: str, value: tuple[str, ...]) -> None:
+    if len(value) > 16:
+        found.append(Fault("value_form", field, f"{len(value)} fields", "at most 16"))
+    for name in value:
+        _code_faults(found, field, name)
+
+
 def _birth_month_faults(found: list[Fault], field: str, value: str) -> None:
     if _BIRTH_MONTH.fullmatch(value) is None:
         found.append(Fault("value_form", field, value, "YYYY-MM"))
@@ -241,7 +248,8 @@ _OTHERS: Final[dict[str, _Check]] = {
     "partner_org_ids": _partner_faults,
     "holidays": _calendar_faults,
     "workdays": _calendar_faults,
-    "snapshot_sha256": _sha256_faults,
+    "opened": _opened_faults,
+    **dict.fromkeys(("snapshot_sha256", "reason_hash", "previous_hash"), _sha256_faults),
     "star": _star_faults,
     "star_hours": _star_hours_faults,
     "year": _year_faults,
@@ -268,6 +276,7 @@ _OTHERS: Final[dict[str, _Check]] = {
             "consent_age_years",
             "point_minutes",
             "evaluation_deadline_days",
+            "entry_no",
         ),
         _number_faults,
     ),

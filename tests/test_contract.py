@@ -34,6 +34,7 @@ TOPICS = {
     "service.evaluations": ("volunteer_id", "delete", False, True),
     "service.recognition": ("volunteer_id", "delete", False, True),
     "registry.catalogue": ("entity id", "delete", True, True),
+    "registry.access": ("volunteer_id", "delete", True, True),
     "ledger.postings": ("volunteer_id", "delete", False, False),
     "ledger.accounts": ("volunteer_id, or a state page of it", "compact", False, False),
     "ledger.quarantine": ("original key", "delete", False, False),
