@@ -64,8 +64,8 @@ def answer(trail: Trail, question: str, arguments: Mapping[str, Any], *, asker: 
     if function is None:
         raise BadQuestion(f"{question}: one of {', '.join(QUESTIONS)}")
     trail.command(
-        "INSERT INTO access_log SELECT now64(6), {asker:String}, {question:String}, "
-        "{arguments:String}",
+        "INSERT INTO access_log (asked_at, asker, question, arguments) "
+        "SELECT now64(6), {asker:String}, {question:String}, {arguments:String}",
         asker=asker,
         question=question,
         arguments=json.dumps(arguments, ensure_ascii=False, sort_keys=True),

@@ -3,9 +3,14 @@
 from consumers.progress import Fault
 from consumers.rows import TABLES, Place, tables_of
 from consumers.trail import Trail
-from schemas.topics import CATALOGUE, CHECKPOINTS, POSTINGS, QUARANTINE
+from schemas.topics import ACCESS, CATALOGUE, CHECKPOINTS, POSTINGS, QUARANTINE
 
-_TOPICS = {"catalogue": CATALOGUE, "quarantine": QUARANTINE, "checkpoint": CHECKPOINTS}
+_TOPICS = {
+    "catalogue": CATALOGUE,
+    "quarantine": QUARANTINE,
+    "checkpoint": CHECKPOINTS,
+    "access_log": ACCESS,
+}
 """Table -> the topic that its rows come from; the others' come from ledger.postings."""
 
 Heads = dict[tuple[str, Place], int]
@@ -18,9 +23,11 @@ def heads(trail: Trail) -> Heads:
     for table in TABLES:
         topic = _TOPICS.get(table, POSTINGS)
         named = "topic" if table == "event" else "{topic:String}"
+        # Questions asked of the trail itself are in there, too, without a place.
+        where = "WHERE partition >= 0 " if table == "access_log" else ""
         for row in trail.query(
             f"SELECT {named} AS of_topic, partition, max(offset) + 1 AS head "
-            f"FROM {table} GROUP BY of_topic, partition",
+            f"FROM {table} {where}GROUP BY of_topic, partition",
             topic=topic,
         ):
             found[table, Place(row["of_topic"], row["partition"])] = row["head"]

@@ -3,6 +3,7 @@
 A record whose bytes do not decode becomes an `event` row of type '' with its bytes and a fault.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -10,10 +11,10 @@ import pyarrow as pa
 
 from consumers.notes import BadNote, Checkpoint, Note
 from schemas.codec import Undecodable, decode_event, decode_output
-from schemas.events import CatalogueEvent, Event
+from schemas.events import CatalogueEvent, Event, VaultAccessed
 from schemas.posting import Posting, Quarantined
 from schemas.times import DAY
-from schemas.topics import CATALOGUE, CHECKPOINTS, POSTINGS, QUARANTINE
+from schemas.topics import ACCESS, CATALOGUE, CHECKPOINTS, POSTINGS, QUARANTINE
 from schemas.validity import EARLIEST, LATEST
 
 T = TypeVar("T")
@@ -103,6 +104,10 @@ TABLES: Mapping[str, pa.Schema] = {
         {**_POSITION, "recorded_at": _TIME, "origin": _BYTES, "size": _WHOLE}
         | {"root": _BYTES, "note": _BYTES}
     ),
+    "access_log": _schema(
+        {"asked_at": _TIME, "asker": _BYTES, "question": _BYTES, "arguments": _BYTES}
+        | {**_POSITION, "recorded_at": _TIME, "volunteer_id": _BYTES}
+    ),
 }
 """Table -> its columns in order; the DDL has the same ones."""
 
@@ -132,6 +137,8 @@ def tables_of(topic: str) -> tuple[str, ...]:
             return ("event", "checkpoint")
         case "registry.catalogue":
             return ("catalogue", "event")
+        case "registry.access":
+            return ("access_log", "event")
     return ("event",)
 
 
@@ -150,6 +157,8 @@ def rows_of(record: Record) -> list[tuple[str, Row]]:
     rows = [("event", _event_row(record, event, ""))]
     if record.topic == CATALOGUE and type(event).__name__ in _KINDS:
         rows.append(("catalogue", _catalogue_row(record, event)))  # type: ignore[arg-type]
+    if record.topic == ACCESS and isinstance(event, VaultAccessed):
+        rows.append(("access_log", _access_row(record, event)))
     return rows
 
 
@@ -278,6 +287,23 @@ def _checkpoint_row(record: Record) -> Row:
         found.size,
         found.root,
         record.value,
+    )
+
+
+def _access_row(record: Record, event: VaultAccessed) -> Row:
+    """A look into the vault as a question of its own: `vault.unmask`, `vault.export` and so on."""
+    kept = ("entry_no", "purpose", "opened", "reason_hash", "previous_hash")
+    said = {name: getattr(event, name) for name in kept}
+    said["actor"] = {part: getattr(event.actor, part) for part in _ACTOR}
+    return (
+        _time(event.occurred_at) or 0,
+        event.actor.id,
+        f"vault.{event.action}",
+        json.dumps(said, ensure_ascii=False, sort_keys=True),
+        record.partition,
+        record.offset,
+        _recorded_at(record.timestamp * 1000),
+        event.volunteer_id,
     )
 
 

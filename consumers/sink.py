@@ -30,7 +30,7 @@ from schemas.topics import ACCOUNTS, ALL, CHECKPOINTS, POSTINGS, QUARANTINE
 TOPICS = tuple(topic.name for topic in ALL if topic.name != ACCOUNTS)
 """The topics that are copied."""
 
-WRITE_ORDER = ("catalogue", "line", "event", "posting", "quarantine", "checkpoint")
+WRITE_ORDER = ("catalogue", "access_log", "line", "event", "posting", "quarantine", "checkpoint")
 """Whoever sees a posting sees its lines, whoever sees a catalogue event sees its entity."""
 
 _INDEX = TABLES["posting"].get_field_index("posting_index")

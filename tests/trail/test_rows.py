@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from consumers.rows import TABLES, Record, arrow, rows_of
 from consumers.trail import Trail
 from schemas.codec import LATEST, encode
-from schemas.events import Actor, PolicyPublished, ShiftScheduled
+from schemas.events import Actor, PolicyPublished, ShiftScheduled, VaultAccessed
 from schemas.posting import Account, PartitionState
 from schemas.times import DAY
-from schemas.topics import ALL, CATALOGUE, CHECKINS, CHECKPOINTS, POSTINGS, QUARANTINE
+from schemas.topics import ACCESS, ALL, CATALOGUE, CHECKINS, CHECKPOINTS, POSTINGS, QUARANTINE
 from tests.seal.notes import a_note
 from tests.trail.book import Book, line, random_book
 from tests.trail.fill import fill
@@ -25,6 +25,12 @@ FAULT = TABLES["event"].names.index("fault")
 
 def a_checkpoint() -> Record:
     return Record(CHECKPOINTS, 3, 5, 1_700_000_000_000, b"3", a_note(3))
+
+
+def an_access() -> Record:
+    event = VaultAccessed("e-1", "v-1", 1, "unmask", "contact", ("name",), None, "0" * 64,
+                          1_700_000_000_000_000, Actor("u-1", "admin"))  # fmt: skip
+    return Record(ACCESS, 0, 0, 1_700_000_000_000, b"v-1", encode(event))
 
 
 def test_every_table_of_the_ddl_has_the_columns_that_rows_have(trail: Trail) -> None:
@@ -41,7 +47,7 @@ def test_what_is_read_from_the_trail_is_what_was_written(trail: Trail) -> None:
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     book = random_book(random.Random(seed), 300)
-    records = [*book.inputs, *book.outputs(), a_checkpoint()]
+    records = [*book.inputs, *book.outputs(), a_checkpoint(), an_access()]
     fill(trail, records)
     for table, schema in TABLES.items():
         rows = [row for record in records for name, row in rows_of(record) if name == table]
@@ -144,9 +150,11 @@ def test_hostile_numbers_and_texts_become_rows(n: int, m: int, text: str) -> Non
         ShiftScheduled(text, text, text, text, text, n, m, n % 2**31, m, actor),
         PolicyPublished(text, text, k, k, k, k, k, k, n, actor),
         replace(Book().check_in("v", "s"), event_id=text, occurred_at=n, sent_at=m, actor=actor),
+        VaultAccessed(text, text, k, text, text, (text,), text, text, n, actor),
     )
     for event in events:
-        rows = rows_of(Record(CATALOGUE, 0, 0, n, text.encode(), encode(event)))
+        topic = ACCESS if isinstance(event, VaultAccessed) else CATALOGUE
+        rows = rows_of(Record(topic, 0, 0, n, text.encode(), encode(event)))
         assert [row[TYPE] for table, row in rows if table == "event"] == [type(event).__name__]
         for table, row in rows:
             arrow(table, [row])
