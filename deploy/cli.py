@@ -24,6 +24,7 @@ COMMANDS = {
     "read": ("total", "explain", "exceptions", "trace", "reconcile", "tail", "quarantine"),
     "recognition": ("evaluations", "recognition", "benefit"),
     "figures": ("org", "plan", "overdue", "headcount"),
+    "vault": ("vault", "forget"),
     "demo": ("demo",),
 }
 """Module of deploy.commands -> the commands it adds through `register`."""

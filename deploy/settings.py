@@ -26,6 +26,13 @@ class Settings(BaseSettings):
     partitions: int = Field(default=8, description="partitions of service.* and ledger.* topics")
     kafka_port: int = Field(default=0, description="port of the local broker; 0: a free one")
 
+    vault: str = Field(
+        default="", description="folder of the personal data; empty: vault in SHILU_HOME"
+    )
+    vault_key: str = Field(
+        default="", description="the vault's master key file; empty: in vault-key in SHILU_HOME"
+    )
+
     @property
     def place(self) -> Path:
         """The home folder as an absolute path."""
