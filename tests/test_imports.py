@@ -30,6 +30,7 @@ THIRD_PARTY = {
     "producers": {"kafka", "uuid6", "rich", "httpx"} | {"fastapi", "starlette", "uvicorn"},
     "streams": {"librt", "faust", "aiokafka", "mode", "aiohttp", "prometheus_client"},
     "consumers": {"kafka", "clickhouse_connect", "chdb", "pyarrow", "cryptography"}
+    | {"joserfc", "fpdf", "segno", "fontTools", "noto_cjk_sans_otc"}
     | {"fastapi", "starlette", "pydantic", "uvicorn", "httpx", "psutil", "prometheus_client"},
     # Neither Kafka nor ClickHouse: what knows people cannot even reach where the ledger is.
     "vault": {"cryptography", "uuid6", "starlette", "uvicorn", "httpx", "psutil"},
