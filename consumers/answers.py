@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import ConfigDict, ValidationError, validate_call
 
-from consumers import evaluations, histories, proofs, questions, recognition
+from consumers import certificates, evaluations, histories, proofs, questions, recognition
 from consumers.exceptions import exceptions
 from consumers.headcounts import headcount
 from consumers.heads import head_of, heads, next_indexes
@@ -39,6 +39,10 @@ _QUESTIONS: Mapping[str, Callable[..., Any]] = {
         evaluations.unevaluated,
         recognition.recognition,
         recognition.benefit,
+        certificates.certifiable,
+        certificates.certificate,
+        certificates.certificate_holder,
+        certificates.certificates,
     )
 }
 QUESTIONS = (*_QUESTIONS, "heads", "indexes")
