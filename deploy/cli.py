@@ -21,6 +21,7 @@ COMMANDS = {
     "sink": ("sink",),
     "seal": ("keys", "seal", "witness"),
     "audit": ("export", "verify", "prove", "replay"),
+    "certificate": ("certificate",),
     "read": ("total", "explain", "exceptions", "trace", "reconcile", "tail", "quarantine"),
     "recognition": ("evaluations", "recognition", "benefit"),
     "figures": ("org", "plan", "overdue", "headcount"),

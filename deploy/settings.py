@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     lang: str = Field(default="", description="zh or en; empty: by locale")
     app_id: str = Field(default="shilu-worker", description="consumer group of the workers")
     partitions: int = Field(default=8, description="partitions of service.* and ledger.* topics")
+    check_url: str = Field(
+        default="", description="https address where certificates are checked; empty: none"
+    )
     kafka_port: int = Field(default=0, description="port of the local broker; 0: a free one")
 
     vault: str = Field(

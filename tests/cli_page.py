@@ -25,6 +25,7 @@ _BLANKS = (
     (re.compile(r"\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{44}"), "+KEY"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "ROOT"),
     (re.compile(r"\bv-[a-z2-7]{26}\b"), "v-RANDOM"),
+    (re.compile(r"\b[0-9A-Z]{4}(-[0-9A-Z]{4}){3}\b"), "NUMBER"),
     (re.compile(r'"(index|posting_index|postings_offset|catalogue_offset)": \d+'), r'"\1": N'),
 )
 
