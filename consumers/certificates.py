@@ -10,7 +10,7 @@ from typing import Any
 
 from consumers.certificate import Known, Row, changes, state_of
 from consumers.persons import people_around
-from consumers.questions import Query
+from consumers.query import Query
 from consumers.wording import moment, reason_texts
 from ledger.people import People
 from schemas.codec import decode_event

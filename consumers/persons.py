@@ -1,6 +1,6 @@
 """Who is who, as far as the trail says: merged with whom, and asked to be forgotten or not."""
 
-from consumers.questions import Query
+from consumers.query import Query
 from ledger.people import People, publish_person
 from schemas.codec import decode_event
 from schemas.events import VolunteerErased, VolunteerMerged, VolunteerUnmerged

@@ -1,5 +1,6 @@
 """Stars, points, commendations and certificates (docs/rules.md, section 12)."""
 
+from ledger.policy import BUILT_IN
 from ledger.recognition import points_earned, points_spent
 from ledger.replay import Book
 from schemas.events import Actor
@@ -175,7 +176,7 @@ def test_i15_held_rejected_and_training_minutes_earn_no_star_and_no_point() -> N
 
 
 def test_points_are_whole_hours_by_default_and_a_parameter_of_the_policy() -> None:
-    assert points_earned(119, recognised_by()) == 1  # type: ignore[arg-type]
+    assert points_earned(119, BUILT_IN) == 1
     quick = recognised_by(point_minutes=30)
     served_119 = served(start="09:00", end="10:59")
     assert answer(last(book(*served_119, redeem(points=2)))) == ("refused", "points_short")

@@ -222,7 +222,7 @@ def test_nothing_personal_leaves_the_vault(running: Deployment, tmp_path: Path) 
     running.run("status", "--wait", "60")
     running.run("vault", "verify")
     assert (total(running, names[1]), total(running, forgotten)) == before
-    restored = {"SHILU_VAULT": str(backup)}
+    restored: dict[str, Any] = {"SHILU_VAULT": str(backup)}
     assert "old copy" in running.run("vault", "verify", exit_code=1, **restored)
     assert "1 people forgotten again" in running.run("vault", "catch-up", **restored)
     running.run("vault", "verify", **restored)
