@@ -49,7 +49,9 @@ REMEDIES: Mapping[str, Remedy] = {
     ),
     "recorder_not_organiser": Remedy("registry", ("ProjectPublished", "SiteOperatorAssigned")),
     "guardian_consent_missing": Remedy("guardian", ("GuardianConsentRecorded",)),
-    "awaiting_decision": Remedy("second_person", ("CorrectionDecided", "AppealDecided")),
+    "awaiting_decision": Remedy(
+        "second_person", ("CorrectionDecided", "AppealDecided", "StarDecided")
+    ),
     "awaiting_request": Remedy("requester", ("CorrectionRequested", "AppealFiled")),
     "awaiting_target": Remedy("device", ("CheckedIn", "HoursGranted")),
 }

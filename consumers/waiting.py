@@ -46,14 +46,21 @@ _FLAGS = frozenset({None, "", "clock_corrected", "recorded_late", "shift_cancell
 _LONGEST_OPEN = 25 * HOUR
 """No policy leaves a session open for more than a day; clocks differ by minutes."""
 
-_ASKS = ("CorrectionRequested", "AppealFiled")
-_ANSWERS = ("CorrectionDecided", "AppealDecided")
+_CASES: Mapping[str, str] = {
+    "CorrectionRequested": "correction_id", "CorrectionDecided": "correction_id",
+    "AppealFiled": "appeal_id", "AppealDecided": "appeal_id",
+    "StarApplied": "application_id", "StarDecided": "application_id",
+}  # fmt: skip
+"""Requests and decisions -> the field that names their case."""
+
+_ASKS = ("CorrectionRequested", "AppealFiled", "StarApplied")
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """One thing that waits. `since` in UTC microseconds is when it was first recorded as it is;
-    `minutes` are held ones; `ref` names a correction or an appeal; `day` is since 1970."""
+    `minutes` are held ones; `ref` names a correction, an appeal or an application for a star, which
+    is about no session; `day` is since 1970."""
 
     key: SpanKey
     reason: str
@@ -249,8 +256,8 @@ def _reason_of(
 
 
 def _requests(query: Query, as_of: int | None) -> list[Waiting]:
-    """Corrections and appeals without a decision, and decisions without their request."""
-    types = ", ".join(f"'{name}'" for name in (*_ASKS, *_ANSWERS))
+    """Corrections, appeals and applications without a decision; decisions without a request."""
+    types = ", ".join(f"'{name}'" for name in _CASES)
     postings = (
         "SELECT source_topic, source_partition, source_offset, volunteer_id, reason FROM posting "
         f"WHERE outcome IN ('posted', 'held') AND event_type IN ({types}){if_asked(as_of)}"
@@ -269,9 +276,8 @@ def _requests(query: Query, as_of: int | None) -> list[Waiting]:
     open_rows = []
     for row in rows:
         event: Any = decode_event(bytes.fromhex(row["value_hex"]))
-        what = "correction" if row["type"].startswith("Correction") else "appeal"
         key = (row["volunteer_id"], row["session_id"], row["grant_id"])
-        case = (key, what, getattr(event, f"{what}_id"))
+        case = (key, _CASES[row["type"]], getattr(event, _CASES[row["type"]]))
         (asked if row["type"] in _ASKS else answered).add(case)
         if row["reason"] in ("awaiting_decision", "awaiting_request"):
             open_rows.append((case, row))

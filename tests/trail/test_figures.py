@@ -11,21 +11,20 @@ from consumers.organisation import org
 from consumers.overdue import overdue
 from consumers.remedies import REMEDIES, WHO
 from consumers.trail import Trail
-from ledger.replay import replay
+from consumers.waiting import waiting
 from ledger.settling import HELD
 from schemas.events import Actor, Event
 from schemas.times import DAY, HOUR, MINUTE
 from tests import histories as h
-from tests.trail.fill import fill
-from tests.trail.town import Town
+from tests.honours import apply_star, decide_star, recognised_by
+from tests.trail.told import tell
 
 SELLER, FRIEND = Actor("seller", "admin", "sw1"), Actor("friend", "admin", "sw1")
 NEXT_DAY = h.when("09:00", "2025-03-02")
 
 
 def told(trail: Trail, *items: Event | h.Arrival) -> Trail:
-    inputs = h.log(*h.BASICS, *items)
-    fill(trail, Town(0, inputs, replay(inputs)).rows())
+    tell(trail, *items)
     return trail
 
 
@@ -132,11 +131,20 @@ def test_who_may_decide_names_those_who_have_a_say(trail: Trail) -> None:
     assert row["events"] == ["SessionConfirmed", "SessionDenied"]
 
 
+def test_an_application_for_a_star_waits_until_it_is_decided(trail: Trail) -> None:
+    told(trail, recognised_by(), *h.served("v1", end="13:30"), apply_star(at="14:00"),
+         decide_star(at="15:00"))  # fmt: skip
+    (applied, decided) = (h.arrival(e).recorded_at for e in
+                          (apply_star(at="14:00"), decide_star(at="15:00")))  # fmt: skip
+    for at, refs in ((applied - 1, []), (applied, [apply_star().application_id]), (decided, [])):
+        assert [item.ref for item in waiting(trail.query, at)] == refs
+
+
 def test_what_waits_is_overdue_from_its_day_on(trail: Trail) -> None:
     told(trail, h.claim("v1", "c1"), h.check_in("v2", "s2"), h.tick("22:00"))
     since = h.arrival(h.claim("v1", "c1")).recorded_at
-    for at, waiting in ((since + 3 * DAY - 1, 0), (since + 3 * DAY, 1)):
-        assert overdue(trail.query, at, 3)["waiting"]["count"] == waiting
+    for at, count in ((since + 3 * DAY - 1, 0), (since + 3 * DAY, 1)):
+        assert overdue(trail.query, at, 3)["waiting"]["count"] == count
     ended = overdue(trail.query, since + 9 * DAY, 3)
     assert [row["reason"] for row in ended["unended"]["rows"]] == ["no_check_out"]
     assert ended["waiting"]["rows"][0]["waiting_days"] == 9
