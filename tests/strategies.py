@@ -337,6 +337,41 @@ def _cases(draw: st.DrawFn) -> list[Arrival]:
 
 
 @st.composite
+def _corrections(draw: st.DrawFn) -> list[Arrival]:
+    """A visit, a request to set it right, and the word of somebody who may decide, now and then of
+    whoever asked."""
+    volunteer, session, start = draw(volunteers), draw(sessions), draw(instants)
+    number, right = draw(st.integers(0, 400)), start + draw(st.sampled_from([0, HOUR]))
+    target: dict[str, Any] = {"session": session, "correction": f"k{number}"}
+    by, yes = draw(st.sampled_from(DECIDERS[:3])), draw(_mostly(["approve"], ["reject"]))
+    asker = draw(st.sampled_from([None, None, by]))
+    told: list[Event] = [
+        check_in(volunteer, session, start),
+        check_out(volunteer, session, start + 90 * MINUTE),
+        ask(volunteer, **target, start=right, end=right + 3 * HOUR, at=start + 4 * HOUR,
+            actor=asker),
+        correct(volunteer, **target, at=start + 5 * HOUR, actor=by, decision=yes),
+    ]  # fmt: skip
+    return [arrival(event) for event in told]
+
+
+@st.composite
+def _appeals(draw: st.DrawFn) -> list[Arrival]:
+    """A visit, a void, an appeal, and its hearing, now and then by whoever voided."""
+    volunteer, session, start = draw(volunteers), draw(sessions), draw(instants)
+    named = {"session": session, "appeal_id": f"p{draw(st.integers(0, 400))}"}
+    against, hearing = draw(st.sampled_from(DECIDERS[:3])), draw(st.sampled_from(DECIDERS[:3]))
+    told: list[Event] = [
+        check_in(volunteer, session, start),
+        check_out(volunteer, session, start + 90 * MINUTE),
+        void(volunteer, session, at=start + 4 * HOUR, actor=against),
+        appeal(volunteer, **named, at=start + 5 * HOUR),
+        hear(volunteer, **named, at=start + 6 * HOUR, actor=hearing),
+    ]
+    return [arrival(event) for event in told]
+
+
+@st.composite
 def _approved(draw: st.DrawFn) -> list[Arrival]:
     """A long or unexpected visit, or a claim, and somebody's word about it."""
     volunteer, place, start = draw(volunteers), draw(st.sampled_from(PLACES[10:])), draw(instants)
@@ -472,6 +507,20 @@ def histories(draw: st.DrawFn) -> list[Arrival]:
                 again = Arrival(_altered(again.event, number // 2), again.recorded_at)
             arrivals.insert(place % (len(arrivals) + 1), again)
     return arrivals
+
+
+@st.composite
+def _only(draw: st.DrawFn, *kinds: st.SearchStrategy[list[Arrival]]) -> list[Arrival]:
+    """A short history of some kinds of happening alone, in recorded order."""
+    told = draw(st.lists(st.one_of(*kinds), min_size=1, max_size=6))
+    return sorted((a for each in told for a in each), key=lambda a: a.recorded_at)
+
+
+disputes = _only(_corrections(), _appeals())
+"""Requests and appeals that somebody decides, now and then the wrong person."""
+
+entered = _only(_entries(), _publications)
+"""What people enter, in time and late, and what is published meanwhile."""
 
 
 @st.composite

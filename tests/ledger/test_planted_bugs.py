@@ -41,7 +41,7 @@ from schemas.posting import Line
 from schemas.times import MINUTE
 from tests.histories import Arrival, log, words
 from tests.model import check
-from tests.strategies import KNOWN, histories
+from tests.strategies import KNOWN, disputes, entered, histories
 
 pytestmark = pytest.mark.skipif(
     not rules.__file__.endswith(".py"),
@@ -379,16 +379,27 @@ BUGS: dict[str, Plant] = {
 }  # fmt: skip
 
 
+SOUGHT_IN = {
+    "a correction changes nothing": disputes,
+    "who decided hears the appeal": disputes,
+    "who wants a correction decides it": disputes,
+    "nothing is ever recorded late": entered,
+    "every day is a working day": entered,
+}
+"""Bugs that a history of everything meets too seldom."""
+
+
 def found_wrong(history: list[Arrival]) -> bool:
     """Does the reference disagree with what the core makes of a history?"""
     records = log(*KNOWN, *history)
     return check(records, ledger.replay.replay(records).postings) != []
 
 
-def search() -> list[Arrival] | None:
+def search(bug: str) -> list[Arrival] | None:
     """The first made-up history that the core gets wrong, None if it gets all right."""
+    sought_in = SOUGHT_IN.get(bug) or histories()
     try:
-        return find(histories(), found_wrong, settings=SEARCH, random=Random(SEED))
+        return find(sought_in, found_wrong, settings=SEARCH, random=Random(SEED))
     except NoSuchExample:
         return None
 
@@ -397,6 +408,6 @@ def search() -> list[Arrival] | None:
 def test_the_reference_finds_the_planted_bug(bug: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         BUGS[bug](patch)
-        history = search()
+        history = search(bug)
     assert history is not None, f"{bug!r} survived {TRIES} histories of seed {SEED}"
     assert not found_wrong(history), f"the core gets this wrong without a bug:\n{words(history)}"
