@@ -52,7 +52,9 @@ def base_accounts() -> list[Records]:
     for store in material.stores.values():
         for key, value in store.records.items():
             name = key.partition("/")[0]
-            found.setdefault(name, []).append((key, value, store.due.get(key)))
+            found.setdefault(name, []).append(
+                (key, value, store.due.get(key), store.lent.get(key, ""))
+            )
     return list(found.values())
 
 
@@ -65,7 +67,8 @@ def accounts(base: list[Records], count: int) -> Iterator[Records]:
         new = "v-" + "".join(rng.choices(string.ascii_lowercase + string.digits, k=len(old) - 2))
         was, is_now = old.encode(), new.encode()
         yield [
-            (key.replace(old, new), value.replace(was, is_now), due) for key, value, due in records
+            (key.replace(old, new), value.replace(was, is_now), due, lent_to)
+            for key, value, due, lent_to in records
         ]
 
 
@@ -84,7 +87,7 @@ def fill(bootstrap: str, count: int) -> dict[str, int]:
     )
     for partition, records in chain(named, states):
         written["accounts"] += 1
-        for key, value, due in records:
+        for key, value, due, _ in records:
             headers: list[tuple[str, str | bytes | None]] = []
             if due is not None:
                 headers.append((DUE_HEADER, b"%d" % due))

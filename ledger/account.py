@@ -31,7 +31,9 @@ class Account:
     """One volunteer's totals, spans and seen ids; minutes throughout, instants UTC microseconds.
 
     `balance_minutes` is the effective service time. `due` says for a span when a tick must look
-    at it (0: at every tick, it waits for the catalogue).
+    at it (0: at every tick, it waits for the catalogue). `lent_to` is the registration that
+    absorbed this one and counts its hours, empty if it counts them itself. All its spans lie on
+    UTC days from `first_day` to `last_day`, both included.
     """
 
     volunteer_id: str
@@ -40,6 +42,9 @@ class Account:
     totals: dict[tuple[Kind, State], int] = field(default_factory=dict)
     index_entries: int = 0
     due: dict[str, int] = field(default_factory=dict)
+    lent_to: str = ""
+    first_day: int = 0
+    last_day: int = -1
     days: Pages[DayPage] = field(default_factory=lambda: Pages(_no_spans))
     buckets: Pages[bytes] = field(default_factory=lambda: Pages(_no_entries))
 
@@ -86,6 +91,10 @@ def put(account: Account, old: Span | None, new: Span) -> None:
     """Keep the new version of a span, on the page of its day."""
     key = new.key
     if old is None or old.day != new.day:
+        if account.last_day < account.first_day:
+            account.first_day = account.last_day = new.day
+        account.first_day = min(account.first_day, new.day)
+        account.last_day = max(account.last_day, new.day)
         remember(account, key, new.day)
         if old is not None:
             left = dict(account.days.get(old.day))
@@ -94,6 +103,13 @@ def put(account: Account, old: Span | None, new: Span) -> None:
     page = dict(account.days.get(new.day))
     page[key] = new
     account.days.put(new.day, page)
+
+
+def drop(account: Account, span: Span) -> None:
+    """Forget a span of which nothing is known any more."""
+    page = dict(account.days.get(span.day))
+    page.pop(span.key, None)
+    account.days.put(span.day, page)
 
 
 def spans_on(account: Account, days: Iterable[int]) -> list[Span]:

@@ -153,13 +153,14 @@ class Catalogue:
         ]
         return named or ([self.site_owner[site_id]] if site_id in self.site_owner else [])
 
-    def walks_in(self, volunteer_id: str, place: Place, shift_id: str | None) -> bool:
-        """Is there a roster, and somebody not on it? The shift's own counts where it has one."""
+    def walks_in(self, names: set[str], place: Place, shift_id: str | None) -> bool:
+        """Is there a roster, and somebody under none of their registrations on it? The shift's own
+        counts where it has one."""
         roster = self.rosters.get(shift_id) if shift_id is not None else None
         if roster is not None:
-            return volunteer_id not in roster
+            return names.isdisjoint(roster)
         shifts = self.rostered.get((place.project_id, place.activity_id))
-        return shifts is not None and not any(volunteer_id in self.rosters[s] for s in shifts)
+        return shifts is not None and all(names.isdisjoint(self.rosters[s]) for s in shifts)
 
     def deadline(self, policy: Policy, day: int) -> int:
         """The last day on which service of a day is recorded in time (V2 article 11)."""

@@ -2,6 +2,7 @@
 
 from ledger.account import Account, put, span_of
 from ledger.catalogue import Catalogue
+from ledger.parts import whole
 from ledger.rating import credit, set_due
 from ledger.record import Record
 from ledger.results import Result, outcome_of, posting
@@ -38,7 +39,7 @@ def _closed(account: Account, span: Span) -> Result:
     new.closed = True
     put(account, span, new)
     set_due(account, span.key, None)
-    return "held", "no_check_in" if span.facts.start is None else "no_check_out", ()
+    return "held", "no_check_in" if whole(span).start is None else "no_check_out", ()
 
 
 def _released(account: Account, span: Span, catalogue: Catalogue) -> Result | None:

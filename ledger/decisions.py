@@ -4,6 +4,7 @@ from ledger.account import Account, put, span_of
 from ledger.acts import ANYWHERE, ORG, ORGANISER, PROVINCE, SELF, Act, Court, with_act
 from ledger.bounds import ACTS_MAX, too_many
 from ledger.catalogue import Catalogue
+from ledger.parts import whole
 from ledger.presence import no_credit
 from ledger.results import Result, place_of, settle
 from ledger.settling import court_of, entitled
@@ -40,11 +41,11 @@ def decide(account: Account, event: Decision, catalogue: Catalogue) -> Result:
         why = "too_many_facts"
     if why is not None:
         return "refused", why, ()
-    facts = span.facts
+    facts = whole(span)
     new = span.copy()
     new.facts = span.facts.copy()
     new.facts.acts = with_act(span.facts.acts, act)
-    before, after = court_of(facts, catalogue), court_of(new.facts, catalogue)
+    before, after = court_of(facts, catalogue), court_of(whole(new), catalogue)
     if act.event_id in after.barred:
         return "refused", after.barred[act.event_id], ()
     if not after.standing.same(before.standing):
@@ -120,7 +121,8 @@ def _refused(
 ) -> str | None:
     """The reason code if somebody acts who may not, or in a way that cannot be."""
     actor = event.actor
-    if act.org == SELF and act.what not in REQUESTS:
+    names = catalogue.people.registrations(account.volunteer_id)
+    if (act.org == SELF or actor.id in names) and act.what not in REQUESTS:
         return "own_hours"
     if act.level == PROVINCE and actor.role != "regulator":
         return "wrong_level"
@@ -131,7 +133,7 @@ def _refused(
             return "not_correctable"
     if isinstance(event, HoursRerated) and act.ref not in catalogue.labelled:
         return "unknown_policy"
-    return None if entitled(act, span.facts, catalogue) else "not_authorised"
+    return None if entitled(act, whole(span), catalogue) else "not_authorised"
 
 
 def _nothing_new(act: Act, span: Span, before: Court, after: Court) -> Result:
@@ -147,6 +149,6 @@ def _nothing_new(act: Act, span: Span, before: Court, after: Court) -> Result:
             return "posted", "appeal_dismissed", ()
         case "void" if before.standing.voided:
             return "posted", "already_voided", ()
-    if span.facts.start is None and not no_credit(span):
+    if whole(span).start is None and not no_credit(span):
         return "held", "awaiting_target", ()
     return "posted", "nothing_changed", ()

@@ -17,11 +17,12 @@ Entry = HoursGranted | HoursClaimed | HoursImported | TrainingRecorded
 
 def grant(account: Account, event: HoursGranted, recorded_at: int, catalogue: Catalogue) -> Result:
     """Hours the organiser takes down afterwards: with evidence and a second person they count."""
-    if event.actor.id == account.volunteer_id:
+    own = catalogue.people.registrations(account.volunteer_id)
+    if event.actor.id in own:
         return "refused", "own_hours", ()
     facts = _facts(event, event.start_at, event.end_at)
     approver = event.approver
-    second = approver is not None and approver.id not in (event.actor.id, account.volunteer_id)
+    second = approver is not None and approver.id not in {event.actor.id, *own}
     facts.signed = second and len(event.evidence) > 0
     if event.minutes is not None:
         if not 1 <= event.minutes <= min(DAY_MINUTES, (event.end_at - event.start_at) // MINUTE):
@@ -44,7 +45,7 @@ def day_entry(
     catalogue: Catalogue,
 ) -> Result:
     """Minutes of one day without times: a row of another system's record, or learning time."""
-    if event.actor.id == account.volunteer_id:
+    if event.actor.id in catalogue.people.registrations(account.volunteer_id):
         return "refused", "own_hours", ()
     if not 1 <= event.minutes <= DAY_MINUTES:
         return "refused", "minutes_out_of_range", ()
@@ -55,6 +56,8 @@ def day_entry(
     facts = _facts(event, at, at)
     facts.minutes = event.minutes
     facts.date = event.service_date
+    if isinstance(event, HoursImported):
+        facts.row = f"{event.source_system}/{event.row_hash}"
     result = _enter(
         account, event, "import" if imported else "training", facts, recorded_at, catalogue
     )
@@ -94,6 +97,7 @@ def _enter(
     new = Span(kind, event.grant_id, start // DAY)
     if old is not None:
         new.day, new.state, new.minutes = old.day, old.state, old.minutes
+        new.parts = old.parts
         facts.acts = old.facts.acts
     new.facts = facts
     flag = _flag(event, facts, place, day, recorded_at, catalogue)

@@ -5,9 +5,11 @@ from typing import Protocol, cast
 from ledger.account import Account
 from ledger.catalogue import Catalogue
 from ledger.clock import fall_due, idle
+from ledger.moving import forward, move, named_by
+from ledger.people import People
 from ledger.record import Record
 from ledger.rules import post
-from schemas.events import ClockTicked, Fact
+from schemas.events import ClockTicked, Fact, SpanTransferred
 from schemas.posting import Posting
 
 
@@ -20,6 +22,12 @@ class Accounts(Protocol):
     def due_by(self, at: int) -> list[str]:
         """The volunteers with anything due at this instant or before, in ascending order."""
 
+    def elsewhere(self, people: People) -> list[str]:
+        """The volunteers whose hours are not counted where they ought to be, in ascending order."""
+
+    def hand(self, transfers: list[SpanTransferred]) -> None:
+        """What accounts hand to others, to be written together with the postings."""
+
     def touched(self, account: Account) -> None:
         """Told after every change of an account."""
 
@@ -27,11 +35,21 @@ class Accounts(Protocol):
 def fold(accounts: Accounts, record: Record, catalogue: Catalogue, index: int) -> list[Posting]:
     """The postings of one admitted record of a fact topic, the first with this index."""
     if not isinstance(record.event, ClockTicked):
-        volunteer_id = cast(Fact, record.event).volunteer_id
-        account, entry = post(accounts.account(volunteer_id), record, catalogue, index)
+        event = cast(Fact, record.event)
+        account = accounts.account(event.volunteer_id)
+        before = named_by(account, event) if account.lent_to else None
+        account, entry = post(account, record, catalogue, index)
+        if entry.reason == "forwarded":
+            accounts.hand(forward(account, record, event, before, entry))
         accounts.touched(account)
         return [entry]
     postings: list[Posting] = []
+    for volunteer_id in accounts.elsewhere(catalogue.people):
+        account = accounts.account(volunteer_id)
+        moved, transfers = move(account, record, catalogue, index + len(postings))
+        postings += moved
+        accounts.hand(transfers)
+        accounts.touched(account)
     for volunteer_id in accounts.due_by(record.recorded_at):
         account = accounts.account(volunteer_id)
         postings += fall_due(account, record, catalogue, index + len(postings))

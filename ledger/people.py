@@ -28,7 +28,7 @@ ALWAYS = 2**62
 class People:
     """Who is who, who is gone, and who needs a guardian's consent.
 
-    `into` leads from an absorbed registration to the one that absorbed it.
+    `into` leads from an absorbed registration to the one that absorbed it, `absorbed` back.
     """
 
     identities: dict[str, str] = field(default_factory=dict)
@@ -36,12 +36,34 @@ class People:
     consent_until: dict[str, int] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
     into: dict[str, str] = field(default_factory=dict)
+    absorbed: dict[str, set[str]] = field(default_factory=dict)
 
     def survivor(self, volunteer_id: str) -> str:
         """Who stands for a person at the end of all merges."""
         while (next_id := self.into.get(volunteer_id)) is not None:
             volunteer_id = next_id
         return volunteer_id
+
+    def counted_by(self, volunteer_id: str) -> str:
+        """Which other registration counts somebody's hours; empty if they do so themselves."""
+        found = self.survivor(volunteer_id)
+        return "" if found == volunteer_id else found
+
+    def registrations(self, volunteer_id: str) -> set[str]:
+        """All registrations of a person, by any of them."""
+        if not self.into:
+            return {volunteer_id}
+        found: set[str] = set()
+        more = [self.survivor(volunteer_id)]
+        while more:
+            name = more.pop()
+            found.add(name)
+            more += self.absorbed.get(name, ())
+        return found
+
+    def is_erased(self, volunteer_id: str) -> bool:
+        """Has a person asked to be forgotten, under this registration or the one it became?"""
+        return volunteer_id in self.erased or self.survivor(volunteer_id) in self.erased
 
     def lives(self, volunteer_id: str) -> bool:
         """Is a registration neither absorbed nor erased?"""
@@ -52,12 +74,11 @@ class People:
 
         Only the month of birth is known: a person counts as younger until that month has passed.
         """
-        born = self.born.get(volunteer_id)
-        if born is None:
+        names = self.registrations(volunteer_id)
+        months = [self.born[name] for name in names if name in self.born]
+        if not months or month_of(day) - max(months) > age_years * 12:
             return False
-        if month_of(day) - born > age_years * 12:
-            return False
-        return at >= self.consent_until.get(volunteer_id, 0)
+        return at >= max([self.consent_until.get(name, 0) for name in names])
 
 
 def publish_person(people: People, event: PersonEvent) -> str | None:
@@ -73,11 +94,10 @@ def publish_person(people: People, event: PersonEvent) -> str | None:
         case VolunteerUnmerged():
             if name not in people.into:
                 return "not_merged"
-            del people.into[name]
+            people.absorbed[people.into.pop(name)].discard(name)
         case VolunteerErased():
+            # The month of birth stays: it holds back what waited for a guardian.
             people.erased.add(name)
-            people.born.pop(name, None)
-            people.consent_until.pop(name, None)
         case GuardianConsentRecorded():
             people.consent_until[name] = ALWAYS
         case GuardianConsentWithdrawn():
@@ -109,4 +129,5 @@ def _merge(people: People, event: VolunteerMerged) -> str | None:
     if people.survivor(into) == name:
         return "merge_cycle"
     people.into[name] = into
+    people.absorbed.setdefault(into, set()).add(name)
     return None

@@ -6,6 +6,7 @@ from ledger.account import Account, put, span_of
 from ledger.bounds import CHECK_OUTS_MAX, too_many
 from ledger.catalogue import Catalogue
 from ledger.lateness import happened_at, is_late, overdue, policy_at
+from ledger.parts import whole
 from ledger.policy import Policy
 from ledger.rating import set_due
 from ledger.results import Result, place_of, settle
@@ -27,7 +28,7 @@ def check_in(account: Account, event: CheckedIn, recorded_at: int, catalogue: Ca
         return "refused", "too_many_spans", ()
     new = Span("service", event.session_id, at // DAY) if old is None else old.copy()
     # A closed orphan check-out has its check-in now; what is still open will be closed anew.
-    new.closed = new.closed and new.facts.start is not None
+    new.closed = new.closed and whole(new).start is not None
     facts = new.facts.copy()
     facts.start = at
     facts.start_event = event.event_id
@@ -62,7 +63,7 @@ def check_out(
     if not begun and too_many(account, old, at // DAY):
         return "refused", "too_many_spans", ()
     span = old or Span("service", event.session_id, at // DAY)
-    before = span.facts
+    before = whole(span)
     if at in span.facts.outs:
         return _no_news(span, at)
     if len(span.facts.outs) >= CHECK_OUTS_MAX:
@@ -72,9 +73,9 @@ def check_out(
     new = span.copy()
     new.facts = span.facts.copy()
     new.facts.outs = tuple(outs)
-    after = new.facts
+    after = whole(new)
     if after.start is None:
-        new.day = outs[0] // DAY
+        new.day = after.outs[0] // DAY
         put(account, old, new)
         if span.state is None and not no_credit(span) and not span.closed:
             give_up_at = at + policy.late_event_window_minutes * MINUTE
@@ -91,7 +92,7 @@ def _no_news(span: Span, at: int) -> Result:
     """What to say of a check-out that changes neither start nor end."""
     if no_credit(span):
         return "posted", span.reason, ()
-    start = span.facts.start
+    start = whole(span).start
     if start is None:
         return "held", "awaiting_check_in", ()
     if at < start:

@@ -6,6 +6,7 @@ from ledger.account import Account, lookup_key, put, remember_key, spans_on
 from ledger.acts import ORG, PROVINCE
 from ledger.catalogue import Catalogue
 from ledger.index import key_of
+from ledger.parts import day_of, whole
 from ledger.spans import (
     Minutes,
     Span,
@@ -18,6 +19,7 @@ from ledger.spans import (
     share_of,
 )
 from schemas.posting import Line, State
+from schemas.times import MINUTE
 
 Change = tuple[Span | None, Span]
 """A span before and after."""
@@ -33,6 +35,8 @@ def credit(
     Returns the span with its minutes, the differences as lines (totals follow them), and the
     microseconds of the span that others keep.
     """
+    if account.lent_to:
+        return _kept(account, old, new), (), 0
     changes, lost = _rated(account, old, new, catalogue)
     _count_project(account, old, new)
     lines: list[Line] = []
@@ -42,6 +46,24 @@ def credit(
             lines.append(line(len(lines), span, day, minutes, state))
             _add(account, lines[-1])
     return changes[0][1], tuple(lines), lost
+
+
+def uncredit(account: Account, span: Span) -> tuple[Line, ...]:
+    """Take back all that a span credits; its facts stay."""
+    bare = _kept(account, span, span)
+    _count_project(account, span, bare)
+    lines: list[Line] = []
+    for each, day, minutes, state in differences(span, bare):
+        lines.append(line(len(lines), each, day, minutes, state))
+        _add(account, lines[-1])
+    return tuple(lines)
+
+
+def _kept(account: Account, old: Span | None, new: Span) -> Span:
+    """Keep the facts of a span and nothing that follows from them: somebody else counts it."""
+    bare = Span(new.kind, new.id, day_of(whole(new), new.day), new.facts, parts=new.parts)
+    put(account, old, bare)
+    return bare
 
 
 def _add(account: Account, line: Line) -> None:
@@ -119,17 +141,16 @@ def _shares(
     One sweep in the order of rank: each takes what the ones before it have left.
     """
     shares: Shares = {}
-    lost_micros = 0
-    if new.block and new.state is not None:
-        assert new.facts.minutes is not None
-        shares[new.key] = ((new.days[0][1], new.facts.minutes),)
+    if new.state is not None and new.block:
+        shares[new.key] = _block_share(new)
+    lost_micros = _count_rows_once([*near, new], new, shares)
     timed = [span for span in near if not span.block]
     touched = {span.key for span in timed if overlap(span, low, high)}
     wide = [span for span in timed if span.key in touched]
     if new.state is not None and not new.block:
         wide.append(new)
     if not wide:
-        return shares, 0
+        return shares, lost_micros
     wide_low, wide_high = min(s.low for s in wide), max(s.high for s in wide)
     bearing = [s for s in timed if overlap(s, wide_low, wide_high)]
     if new.state is not None and not new.block:
@@ -142,6 +163,31 @@ def _shares(
             shares[span.key], _ = share_of(span, covers)
         covers = joined(covers, span.low, span.high)
     return shares, lost_micros
+
+
+def _block_share(span: Span) -> tuple[tuple[int, int], ...]:
+    minutes = whole(span).minutes
+    assert minutes is not None
+    return ((span.days[0][1], minutes),)
+
+
+def _count_rows_once(spans: list[Span], new: Span, shares: Shares) -> int:
+    """Of one source row that was taken over under two registrations the first span gets the
+    minutes; what the new span loses, in microseconds. Within one registration it comes but once.
+    """
+    rows: dict[str, str] = {}
+    lost_micros = 0
+    for span in sorted((s for s in spans if s.state is not None and s.block), key=rank):
+        row = whole(span).row
+        if not row:
+            continue
+        share = _block_share(span)
+        if rows.setdefault(row, span.key) != span.key:
+            if span is new:
+                lost_micros = share[0][1] * MINUTE
+            share = ((share[0][0], 0),)
+        shares[span.key] = share
+    return lost_micros
 
 
 def _minutes(span: Span, shares: Shares, states: dict[tuple[str, int], State]) -> Minutes:

@@ -8,19 +8,23 @@ from ledger.admission import barred
 from ledger.catalogue import Catalogue
 from ledger.clock import due_at
 from ledger.fold import fold
+from ledger.people import People
 from ledger.publish import publish
 from ledger.record import Record
+from schemas.events import SpanTransferred
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE
 
 
 @dataclass(slots=True)
 class Book:
-    """What a partition's log amounts to; `refused_entry` lists (record, reason code, detail)."""
+    """What a partition's log amounts to; `refused_entry` lists (record, reason code, detail),
+    `transfers` what its accounts hand to others, which may live in other partitions."""
 
     postings: list[Posting] = field(default_factory=list)
     accounts: dict[str, Account] = field(default_factory=dict)
     refused_entry: list[tuple[Record, str, str]] = field(default_factory=list)
+    transfers: list[SpanTransferred] = field(default_factory=list)
 
     def account(self, volunteer_id: str) -> Account:
         """The volunteer's account."""
@@ -36,6 +40,18 @@ class Book:
             for name, account in self.accounts.items()
             if (due := due_at(account)) is not None and due <= at
         )
+
+    def elsewhere(self, people: People) -> list[str]:
+        """The volunteers whose hours are not counted where they ought to be."""
+        return sorted(
+            name
+            for name, account in self.accounts.items()
+            if account.lent_to != people.counted_by(name)
+        )
+
+    def hand(self, transfers: list[SpanTransferred]) -> None:
+        """Note what accounts hand to others."""
+        self.transfers += transfers
 
     def touched(self, account: Account) -> None:
         """Nothing to do: the accounts here are the originals."""

@@ -3,6 +3,7 @@
 from ledger.account import Account
 from ledger.catalogue import Catalogue, Place
 from ledger.lateness import policy_at
+from ledger.parts import whole
 from ledger.rating import credit, set_due
 from ledger.record import Record
 from ledger.settling import HELD, WAITS, settled
@@ -101,8 +102,10 @@ def settle(
 def _wait(account: Account, span: Span, catalogue: Catalogue) -> None:
     """When a tick must look at a span: at each while it waits for the catalogue, once it has been
     open too long, or not at all."""
-    facts = span.facts
-    if span.reason in WAITS:
+    facts = whole(span)
+    if account.lent_to:
+        pass  # the account that counts its hours looks after them
+    elif span.reason in WAITS:
         set_due(account, span.key, 0)
     elif span.state is not None or span.reason is not None or span.closed:
         set_due(account, span.key, None)

@@ -20,6 +20,7 @@ from ledger.decisions import decide
 from ledger.entries import claim, day_entry, grant
 from ledger.evaluations import evaluate
 from ledger.index import key_of
+from ledger.moving import named_by, receive
 from ledger.presence import check_in, check_out
 from ledger.recognition import recognise
 from ledger.record import Record, digest_of
@@ -28,11 +29,13 @@ from schemas.events import (
     CheckedIn,
     CheckedOut,
     Decision,
+    Evaluation,
     Fact,
     HoursClaimed,
     HoursGranted,
     HoursImported,
     Recognition,
+    SpanTransferred,
     TrainingRecorded,
 )
 from schemas.posting import Posting
@@ -65,9 +68,29 @@ def _first_seen(
     if may_be_full(account) and not all(has_room(account, text) for text in keys_of(event)):
         return "refused", "clashing_ids", ()
     remember_key(account, key, digest)
-    if account.volunteer_id in catalogue.people.erased:
+    # What another account hands over was accepted before.
+    if not isinstance(event, SpanTransferred) and catalogue.people.is_erased(account.volunteer_id):
         return "refused", "volunteer_erased", ()
+    if account.lent_to and isinstance(event, Evaluation | Recognition):
+        # Offices that judge and award ask for the person first; the answer names who remains.
+        return "refused", "volunteer_absorbed", ()
+    if account.lent_to:
+        return _kept_for_another(account, event, record.recorded_at, catalogue)
     return _apply(account, event, record.recorded_at, catalogue)
+
+
+def _kept_for_another(
+    account: Account, event: Fact, recorded_at: int, catalogue: Catalogue
+) -> Result:
+    """Section 11: an absorbed registration's events are kept here and counted there."""
+    old = named_by(account, event)
+    result = _apply(account, event, recorded_at, catalogue)
+    account.due.clear()
+    if isinstance(event, SpanTransferred) or result[0] in {"duplicate", "refused"}:
+        return result
+    if named_by(account, event) is old:
+        return result
+    return "posted", "forwarded", ()
 
 
 def _seen_before(same_content: bool) -> Result:
@@ -89,6 +112,8 @@ def _apply(account: Account, event: Fact, recorded_at: int, catalogue: Catalogue
             return claim(account, event, recorded_at, catalogue)
         case HoursImported() | TrainingRecorded():
             return day_entry(account, event, recorded_at, catalogue)
+        case SpanTransferred():
+            return receive(account, event, catalogue)
         case _:
             if isinstance(event, Decision):
                 return decide(account, event, catalogue)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ledger.acts import ANYWHERE, SELF, Act, Court, Standing
 from ledger.catalogue import Catalogue, Place, Shift
+from ledger.parts import whole
 from ledger.policy import Policy
 from ledger.spans import Facts, Span
 from schemas.posting import State
@@ -70,7 +71,7 @@ def entitled(act: Act, facts: Facts, catalogue: Catalogue) -> bool:
 def settled(span: Span, volunteer_id: str, catalogue: Catalogue) -> Span:
     """The span with its state, reason, policy, interval and civil days, as its own facts and the
     catalogue have it; its minutes are given out by `ledger.rating`."""
-    facts = span.facts
+    facts = whole(span)
     now = court_of(facts, catalogue).standing if facts.acts else NOTHING
     if now.voided:
         return _without_credit(span, facts, now, reason="voided")
@@ -108,6 +109,7 @@ def settled(span: Span, volunteer_id: str, catalogue: Catalogue) -> Span:
         case.corrected,
         now.approved,
         days,
+        parts=span.parts,
     )
 
 
@@ -147,6 +149,7 @@ def _without_credit(span: Span, facts: Facts, now: Standing, *, reason: str | No
         None,
         reason,
         approved=now.approved,
+        parts=span.parts,
     )
 
 
@@ -175,7 +178,8 @@ def _gate(case: _Case, catalogue: Catalogue) -> Verdict:
     if catalogue.people.needs_consent(case.volunteer_id, case.day, case.start, age):
         return "held_review", "guardian_consent_missing"
     expected = decided or not session
-    if not expected and catalogue.walks_in(case.volunteer_id, case.place, facts.shift_id):
+    names = catalogue.people.registrations(case.volunteer_id)
+    if not expected and catalogue.walks_in(names, case.place, facts.shift_id):
         return "held_org", "not_on_roster"
     return "effective", None
 

@@ -32,7 +32,8 @@ class Facts:
 
     `minutes` is set for hours without times (a *block*): they lie on the civil day of `start`, or
     on the day number `date` where one was given. `signed` says that it needs no second person any
-    more: sessions never do. `requester` is who entered a claim or grant.
+    more: sessions never do. `requester` is who entered a claim or grant, `row` the row of another
+    system that it was imported from.
 
     As with spans, what is kept never changes; a changed one is a copy.
     """
@@ -48,6 +49,7 @@ class Facts:
     claimed: bool
     requester: str
     acts: tuple[Act, ...]
+    row: str
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class Facts:
         claimed: bool = False,
         requester: str = "",
         acts: tuple[Act, ...] = (),
+        row: str = "",
     ) -> None:
         self.start = start
         self.start_event = start_event
@@ -74,6 +77,7 @@ class Facts:
         self.claimed = claimed
         self.requester = requester
         self.acts = acts
+        self.row = row
 
     @property
     def end(self) -> int | None:
@@ -94,10 +98,25 @@ class Facts:
             self.claimed,
             self.requester,
             self.acts,
+            self.row,
         )
 
 
 NO_FACTS = Facts()
+
+
+@dataclass(slots=True, init=False)
+class Part:
+    """What an absorbed registration handed over of a session or grant with the same id."""
+
+    origin: str
+    kind: Kind
+    facts: Facts
+
+    def __init__(self, origin: str, kind: Kind, facts: Facts) -> None:
+        self.origin = origin
+        self.kind = kind
+        self.facts = facts
 
 
 @dataclass(slots=True, init=False)
@@ -107,7 +126,8 @@ class Span:
     `low` to `high` is the interval that counts, `place` and `line_kind` what its lines say; these
     may be a correction's. `state` is None while it credits nothing. `days` are its civil days,
     (instant from which, day number); `minutes` those now in the ledger. `approved` is the level
-    that approved it. `day` is the UTC day of the state page it lies in.
+    that approved it. `day` is the UTC day of the state page it lies in. `facts` are this account's
+    own; `parts` those of registrations it absorbed, by origin (`ledger.parts` joins them).
 
     A changed span is a copy that is set before anybody else has it; one that is kept never changes.
     """
@@ -128,6 +148,7 @@ class Span:
     approved: int
     days: tuple[tuple[int, int], ...]
     minutes: Minutes
+    parts: tuple[Part, ...]
 
     def __init__(
         self,
@@ -147,6 +168,7 @@ class Span:
         approved: int = 0,
         days: tuple[tuple[int, int], ...] = (),
         minutes: Minutes = (),
+        parts: tuple[Part, ...] = (),
     ) -> None:
         self.kind = kind
         self.id = id
@@ -164,6 +186,7 @@ class Span:
         self.approved = approved
         self.days = days
         self.minutes = minutes
+        self.parts = parts
 
     def copy(self) -> "Span":
         """One more, to be changed."""
@@ -184,6 +207,7 @@ class Span:
             self.approved,
             self.days,
             self.minutes,
+            self.parts,
         )
 
     @property

@@ -23,6 +23,8 @@ from schemas.events import (
     ClockTicked,
     Event,
     Fact,
+    MovedAct,
+    MovedPlace,
     Score,
     UtcOffset,
     VaultAccessed,
@@ -43,12 +45,20 @@ _NESTED: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "approver": lambda raw: Actor(**raw),
     "scores": lambda raw: Score(**raw),
     "utc_offsets": lambda raw: UtcOffset(**raw),
+    "place": lambda raw: MovedPlace(**raw),
+    "acts": lambda raw: MovedAct(**_with_place(raw)),
     "lines": lambda raw: Line(**raw),
     "totals": lambda raw: Total(**raw),
     "due": lambda raw: Due(**raw),
     "pages": lambda raw: InlinePage(**raw),
     "positions": lambda raw: Position(**raw),
 }
+
+
+def _with_place(raw: dict[str, Any]) -> dict[str, Any]:
+    """The decoded dict of an act with its place made."""
+    place = raw["place"]
+    return raw if place is None else {**raw, "place": MovedPlace(**place)}
 
 
 class Undecodable(Exception):
@@ -85,7 +95,18 @@ def _plain(node: Any) -> Any:
     return [_plain(item) for item in node] if isinstance(node, list) else node
 
 
-_PARTS: Final = (Actor, Score, UtcOffset, Line, Total, Due, InlinePage, Position)
+_PARTS: Final = (
+    Actor,
+    Score,
+    UtcOffset,
+    MovedPlace,
+    MovedAct,
+    Line,
+    Total,
+    Due,
+    InlinePage,
+    Position,
+)
 _KINDS: Final = {
     kind.__name__: kind for kind in (*EVENT_TYPES.values(), *OUTPUT_TYPES.values(), *_PARTS)
 }

@@ -7,6 +7,8 @@ together.
 
 from dataclasses import dataclass
 
+from schemas.posting import Kind
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -944,6 +946,69 @@ class VaultAccessed:
     actor: Actor
 
 
+@dataclass(frozen=True, slots=True)
+class MovedPlace:
+    """Where a transferred session or grant was served, and who records it."""
+
+    activity_id: str
+    project_id: str
+    site_id: str | None
+    recording_org_id: str
+    host_org_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MovedAct:
+    """A request or decision about a transferred session or grant, as the ledger keeps it.
+
+    `start_at`, `end_at` and `place` are those of a requested correction.
+    """
+
+    occurred_at: int
+    event_id: str
+    what: str
+    actor_id: str
+    org: str
+    level: int
+    ref: str
+    evidenced: bool
+    start_at: int | None
+    end_at: int | None
+    place: MovedPlace | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpanTransferred:
+    """What an absorbed registration's account hands to the one that counts its hours: facts of one
+    session or grant, to be added to those handed over before; or all of them taken back.
+
+    Written by the worker alone. `cause_event_id` is the event, or the tick, that made it do so.
+    """
+
+    event_id: str
+    volunteer_id: str
+    from_volunteer_id: str
+    cause_event_id: str
+    session_id: str | None
+    grant_id: str | None
+    withdrawn: bool
+    span_kind: Kind
+    started_at: int | None
+    start_event_id: str | None
+    place: MovedPlace | None
+    shift_id: str | None
+    ends: tuple[int, ...]
+    minutes: int | None
+    service_date: int | None
+    source_row: str | None
+    signed: bool
+    claimed: bool
+    requester_id: str | None
+    acts: tuple[MovedAct, ...]
+    occurred_at: int
+    actor: Actor | None
+
+
 Decision = (
     SessionConfirmed
     | SessionDenied
@@ -989,6 +1054,7 @@ Fact = (
     | Decision
     | Evaluation
     | Recognition
+    | SpanTransferred
 )
 """What happened to one volunteer; travels on a service.* topic under the volunteer's key."""
 

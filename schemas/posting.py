@@ -167,7 +167,11 @@ class InlinePage:
 
 @dataclass(slots=True, init=False, unsafe_hash=True)
 class Account:
-    """A volunteer's totals now, and what the worker must remember; the latest record counts."""
+    """A volunteer's totals now, and what the worker must remember; the latest record counts.
+
+    `lent_to` names the registration that absorbed this one: it counts the hours, here they are 0.
+    Its sessions and grants lie on UTC days from `first_date` to `last_date`.
+    """
 
     volunteer_id: Final[str]
     sequence: Final[int]
@@ -176,6 +180,9 @@ class Account:
     index_entries: Final[int]
     due: Final[tuple[Due, ...]]
     pages: Final[tuple[InlinePage, ...]]
+    lent_to: Final[str | None]
+    first_date: Final[int | None]
+    last_date: Final[int | None]
 
     def __init__(
         self,
@@ -186,6 +193,9 @@ class Account:
         index_entries: int,
         due: tuple[Due, ...],
         pages: tuple[InlinePage, ...],
+        lent_to: str | None = None,
+        first_date: int | None = None,
+        last_date: int | None = None,
     ) -> None:
         self.volunteer_id = volunteer_id
         self.sequence = sequence
@@ -194,6 +204,9 @@ class Account:
         self.index_entries = index_entries
         self.due = due
         self.pages = pages
+        self.lent_to = lent_to
+        self.first_date = first_date
+        self.last_date = last_date
 
 
 @dataclass(frozen=True, slots=True)

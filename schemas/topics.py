@@ -10,6 +10,7 @@ CHECKINS: Final = "service.checkins"
 HOURS: Final = "service.hours"
 EVALUATIONS: Final = "service.evaluations"
 RECOGNITION: Final = "service.recognition"
+TRANSFERS: Final = "service.transfers"
 CATALOGUE: Final = "registry.catalogue"
 ACCESS: Final = "registry.access"
 POSTINGS: Final = "ledger.postings"
@@ -17,7 +18,7 @@ ACCOUNTS: Final = "ledger.accounts"
 QUARANTINE: Final = "ledger.quarantine"
 CHECKPOINTS: Final = "ledger.checkpoints"
 
-FACTS: Final = (CHECKINS, HOURS, EVALUATIONS, RECOGNITION)
+FACTS: Final = (CHECKINS, HOURS, EVALUATIONS, RECOGNITION, TRANSFERS)
 """The topics a worker folds, in the order in which it prefers them; co-partitioned."""
 
 VALUE_BYTES_MAX: Final = 16 * 1024
@@ -51,6 +52,8 @@ ALL: Final = (
     Topic(RECOGNITION, "volunteer_id", "delete", False, True,
           "StarApplied, StarDecided, CommendationAwarded, CommendationRevoked, PointsRedeemed, "
           "RedemptionReversed, CertificateIssued, CertificateRevoked", "offices → worker, sink"),
+    Topic(TRANSFERS, "volunteer_id of the survivor", "delete", False, True,
+          "SpanTransferred", "worker → worker, sink"),
     Topic(CATALOGUE, "entity id", "delete", True, True,
           "OrgRegistered, OrgSucceeded, ProjectPublished, ProjectClosed, SitePublished, "
           "SiteOperatorAssigned, ShiftScheduled, ShiftCancelled, ApplicationDecided, "

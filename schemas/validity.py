@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from schemas.events import Actor, Decision, Event, Score, UtcOffset
+from schemas.events import Actor, Decision, Event, Score, SpanTransferred, UtcOffset
 from schemas.times import DAY
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -35,9 +35,10 @@ _IDS: Final = frozenset(
     | {"into_volunteer_id", "application_id", "commendation_id", "granting_org_id"}
     | {"redemption_id", "benefit_id", "partner_org_id"}
     | {"certificate_id", "supersedes_id", "issuer_org_id"}
+    | {"from_volunteer_id", "cause_event_id", "start_event_id", "requester_id"}
 )
 _CODES: Final = frozenset({"reason", "kind", "service_field", "source_system", "action", "purpose"})
-_TIMES: Final = frozenset({"occurred_at", "sent_at", "start_at", "end_at"})
+_TIMES: Final = frozenset({"occurred_at", "sent_at", "start_at", "end_at", "started_at"})
 _TEXTS: Final = frozenset(
     {"name", "app", "region", "timezone", "comment_ref", "identity_hash", "content_ref", "row_hash"}
     | {"checkpoint_origin"}
@@ -285,7 +286,16 @@ _OTHERS: Final[dict[str, _Check]] = {
 
 def _target_faults(found: list[Fault], event: Event) -> None:
     if isinstance(event, Decision):
-        named = [name for name in (event.session_id, event.grant_id) if name is not None]
-        if len(named) != 1:
-            found.append(Fault("value_form", "session_id", f"{len(named)} targets",
-                               "exactly one of session_id and grant_id"))  # fmt: skip
+        _one_target(found, event.session_id, event.grant_id)
+    if isinstance(event, SpanTransferred):
+        _one_target(found, event.session_id, event.grant_id)
+        if (event.session_id is not None) != (event.span_kind == "service"):
+            found.append(Fault("value_form", "span_kind", event.span_kind,
+                               "service for a session, else another kind"))  # fmt: skip
+
+
+def _one_target(found: list[Fault], session_id: str | None, grant_id: str | None) -> None:
+    named = [name for name in (session_id, grant_id) if name is not None]
+    if len(named) != 1:
+        found.append(Fault("value_form", "session_id", f"{len(named)} targets",
+                           "exactly one of session_id and grant_id"))  # fmt: skip

@@ -34,11 +34,13 @@ class Fetched(Protocol):
 
 @dataclass(slots=True)
 class Folded:
-    """What one transaction writes: (key, value, timestamp ms) per topic, and the accounts it is
-    about, for the store to keep once the transaction is committed."""
+    """What one transaction writes: (key, value, timestamp ms) per topic, transfers by the partition
+    they go to, and the accounts it is about, for the store to keep once the transaction is
+    committed."""
 
     postings: list[tuple[bytes, bytes, int]] = field(default_factory=list)
     quarantined: list[tuple[bytes | None, bytes, int]] = field(default_factory=list)
+    transfers: dict[int, list[tuple[bytes, bytes, int]]] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     next_index: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
@@ -121,6 +123,16 @@ class _Fold:
             return
         for posting in fold(self._working, record, self._catalogue, self._out.next_index):
             self._post(posting, fetched.timestamp)
+        if self._working.transfers:
+            self._hand_over(fetched.timestamp)
+
+    def _hand_over(self, timestamp: int) -> None:
+        """What this record made accounts hand to others, each to its partition."""
+        for event in self._working.transfers:
+            home = partition_of(event.volunteer_id, self._partitions)
+            told = (event.volunteer_id.encode(), encode(event), timestamp)
+            self._out.transfers.setdefault(home, []).append(told)
+        self._working.transfers.clear()
 
     def _astray(self, record: Record) -> tuple[str, str] | None:
         """A producer with another partitioner would split a volunteer's account in two."""

@@ -8,7 +8,7 @@ from librt.strings import BytesWriter
 from ledger.account import DayPage
 from ledger.acts import Act
 from ledger.catalogue import Place
-from ledger.spans import Facts, Minutes, Span
+from ledger.spans import Facts, Minutes, Part, Span
 from schemas.binary import (
     Boolean,
     Integer,
@@ -25,8 +25,8 @@ from schemas.binary import (
 )
 from schemas.posting import Kind, State
 
-FORM: Final = b"\3"
-"""Version of the form of a day page, its first byte."""
+FORM: Final = b"\4"
+"""Version of the form of a day page, its first byte; form 3 had no parts and rows."""
 
 
 class _Pair(Type):
@@ -73,6 +73,7 @@ def _span(
     approved: int,
     days: tuple[tuple[int, int], ...],
     minutes: Minutes,
+    parts: tuple[Part, ...] = (),
 ) -> Span:
     """A span of which only the page's day is still missing."""
     return Span(
@@ -92,6 +93,7 @@ def _span(
         approved,
         days,
         minutes,
+        parts,
     )
 
 
@@ -130,7 +132,7 @@ _ACT: Final = _record(
     end=_NUMBER,
     place=_PLACE,
 )
-_FACTS: Final = _record(
+_FACTS_3: Final = _record(
     Facts,
     start=_MAYBE_NUMBER,
     start_event=_TEXT,
@@ -144,11 +146,14 @@ _FACTS: Final = _record(
     requester=_TEXT,
     acts=Sequence(_ACT),
 )
-_SPAN: Final = _record(
+_FACTS: Final = Record([*_FACTS_3.names, "row"], [*_FACTS_3.types, _TEXT], Facts)
+_KIND: Final = Symbol(list(get_args(Kind)))
+_PART: Final = _record(Part, origin=_TEXT, kind=_KIND, facts=_FACTS)
+_SPAN_3: Final = _record(
     _span,
-    kind=Symbol(list(get_args(Kind))),
+    kind=_KIND,
     id=_TEXT,
-    facts=_FACTS,
+    facts=_FACTS_3,
     closed=_TRUTH,
     state=Optional(_STATE, null_first=True),
     reason=_MAYBE_TEXT,
@@ -162,7 +167,13 @@ _SPAN: Final = _record(
     days=Sequence(_Pair()),
     minutes=Sequence(_Piece()),
 )
+_SPAN: Final = Record(
+    [*_SPAN_3.names, "parts"],
+    [_FACTS if kind is _FACTS_3 else kind for kind in _SPAN_3.types] + [Sequence(_PART)],
+    _span,
+)
 _SPANS: Final = Sequence(_SPAN)
+_SPANS_3: Final = Sequence(_SPAN_3)
 
 
 def pack_day(page: DayPage) -> bytes:
@@ -172,10 +183,11 @@ def pack_day(page: DayPage) -> bytes:
 
 def unpack_day(value: bytes, day: int) -> DayPage:
     """The inverse of `pack_day`; raises ValueError for a form it does not know."""
-    if value[:1] != FORM:
+    if value[:1] not in (FORM, b"\3"):
         raise ValueError(f"state page of form {value[:1]!r}, this worker knows {FORM!r}")
     page: DayPage = {}
-    for span in cast(tuple[Span, ...], read_whole(_SPANS, value, 1)):
+    form = _SPANS if value[:1] == FORM else _SPANS_3
+    for span in cast(tuple[Span, ...], read_whole(form, value, 1)):
         span.day = day
         page[span.key] = span
     return page

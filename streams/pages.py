@@ -14,6 +14,8 @@ from ledger.pages import Pages
 from schemas import posting
 from schemas.codec import decode_output, encode
 from schemas.posting import Due, InlinePage, StatePage, Total
+from schemas.times import DAY
+from schemas.validity import EARLIEST, LATEST
 from streams.forms import pack_day, unpack_day
 
 INLINE_BYTES: Final = 1024
@@ -36,6 +38,12 @@ def unpack(value: bytes, load: Load) -> tuple[Account, dict[str, bytes]]:
     account.totals = {(total.kind, total.state): total.minutes for total in stored.totals}
     account.index_entries = stored.index_entries
     account.due = {due.key: due.at for due in stored.due}
+    account.lent_to = stored.lent_to or ""
+    if stored.first_date is not None and stored.last_date is not None:
+        account.first_day, account.last_day = stored.first_date, stored.last_date
+    elif stored.index_entries:
+        # Written by a version that did not note them: any day is possible.
+        account.first_day, account.last_day = EARLIEST // DAY - 1, LATEST // DAY
     return account, inline
 
 
@@ -79,6 +87,9 @@ def pack(account: Account, inline: dict[str, bytes]) -> Iterator[tuple[str, byte
         account.index_entries,
         tuple(Due(at, key) for key, at in sorted(account.due.items())),
         tuple(InlinePage(key, value) for key, value in sorted(inline.items())),
+        account.lent_to or None,
+        account.first_day if account.first_day <= account.last_day else None,
+        account.last_day if account.first_day <= account.last_day else None,
     )
     yield name, encode(stored)
 

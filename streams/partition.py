@@ -7,9 +7,9 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from ledger.catalogue import Catalogue
-from schemas.topics import ACCOUNTS, POSTINGS, QUARANTINE
+from schemas.topics import ACCOUNTS, POSTINGS, QUARANTINE, TRANSFERS
 from streams.batch import Fetched, Folded, fold_chunk
-from streams.store import DUE_HEADER, Store
+from streams.store import DUE_HEADER, LENT_HEADER, Store
 
 BATCH_BYTES = 900_000
 """Largest produce batch; below the broker's default limit of a megabyte."""
@@ -63,15 +63,24 @@ async def _restore(partition: int, bootstrap: str, restoring: Restoring) -> Stor
             restoring(partition, at - begin, end - begin)
             fetched = await consumer.getmany(tp, timeout_ms=200, max_records=20_000)
             for record in fetched.get(tp, ()):
-                store.put(record.key.decode(), record.value, _due(record.headers))
+                store.put(record.key.decode(), record.value, *_headed(record.headers))
         restoring(partition, end - begin, end - begin)
     finally:
         await consumer.stop()
     return store
 
 
-def _due(headers: Sequence[tuple[str, bytes]]) -> int | None:
-    return next((int(value) for name, value in headers if name == DUE_HEADER), None)
+def _headed(headers: Sequence[tuple[str, bytes]]) -> tuple[int | None, str]:
+    """When an account is due, and who counts its hours."""
+    said = dict(headers)
+    due = said.get(DUE_HEADER)
+    return None if due is None else int(due), said.get(LENT_HEADER, b"").decode()
+
+
+def _headers(due: int | None, lent_to: str) -> list[tuple[str, bytes]]:
+    """The inverse of `_headed`."""
+    told = [] if due is None else [(DUE_HEADER, b"%d" % due)]
+    return [*told, (LENT_HEADER, lent_to.encode())] if lent_to else told
 
 
 class Partition:
@@ -105,14 +114,16 @@ class Partition:
         await producer.begin_transaction()
         timestamp = chunk[-1].timestamp
         changes = (
-            (key.encode(), value, timestamp, [] if due is None else [(DUE_HEADER, b"%d" % due)])
-            for key, value, due in folded.changes
+            (key.encode(), value, timestamp, _headers(due, lent_to))
+            for key, value, due, lent_to in folded.changes
         )
         sent = [
             *await self._send(POSTINGS, ((*record, []) for record in folded.postings)),
             *await self._send(ACCOUNTS, changes),
             *await self._send(QUARANTINE, ((*record, []) for record in folded.quarantined)),
         ]
+        for home, transfers in sorted(folded.transfers.items()):
+            sent += await self._send(TRANSFERS, ((*record, []) for record in transfers), home)
         await asyncio.gather(*sent)
         offsets = {source: chunk[-1].offset + 1}
         await producer.send_offsets_to_transaction(offsets, self._app_id)
@@ -124,19 +135,23 @@ class Partition:
             folded.working.keep()
         return folded
 
-    async def _send(self, topic: str, records: Any) -> list[asyncio.Future[Any]]:
-        """Hand records to the producer in as few batches as they fit into."""
+    async def _send(
+        self, topic: str, records: Any, partition: int | None = None
+    ) -> list[asyncio.Future[Any]]:
+        """Hand records to the producer in as few batches as they fit into; to this partition unless
+        another one is named."""
+        to = self.partition if partition is None else partition
         sent: list[asyncio.Future[Any]] = []
         batch, size = self._producer.create_batch(), 0
         for key, value, timestamp, headers in records:
             record = {"key": key, "value": value, "timestamp": timestamp, "headers": headers}
             if batch.append(**record) is None:
-                sent.append(await self._producer.send_batch(batch, topic, partition=self.partition))
+                sent.append(await self._producer.send_batch(batch, topic, partition=to))
                 batch, size = self._producer.create_batch(), 0
                 batch.append(**record)
             size += 1
         if size:
-            sent.append(await self._producer.send_batch(batch, topic, partition=self.partition))
+            sent.append(await self._producer.send_batch(batch, topic, partition=to))
         return sent
 
     async def close(self) -> None:

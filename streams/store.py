@@ -6,12 +6,17 @@ from typing import Final
 
 from ledger.account import Account
 from ledger.clock import due_at
+from ledger.people import People
 from schemas.codec import decode_output, encode
+from schemas.events import SpanTransferred
 from schemas.posting import PartitionState, Position, StatePage
 from streams import pages
 
 DUE_HEADER: Final = "due"
 """Header of an account record: when a tick must look at it, so that restoring need not decode."""
+
+LENT_HEADER: Final = "lent"
+"""Header of an account record: who counts its hours, where it is not the account itself."""
 
 LIVE_ACCOUNTS_MAX: Final = 2_048
 """Accounts of a partition that stay unpacked between batches; those used last."""
@@ -22,8 +27,8 @@ LIVE_PAGES_MAX: Final = 64
 Live = tuple[Account, dict[str, bytes]]
 """An unpacked account, and the pages in its record as they are."""
 
-Change = tuple[str, bytes, int | None]
-"""Record key, framed value, and for an account record when it is due."""
+Change = tuple[str, bytes, int | None, str]
+"""Record key, framed value, and for an account record when it is due and who counts its hours."""
 
 
 def state_key(partition: int) -> str:
@@ -42,12 +47,13 @@ class Store:
     # Not in its repr: asyncio shows the results of tasks, and this is a million records.
     records: dict[str, bytes] = field(default_factory=dict, repr=False)
     due: dict[str, int] = field(default_factory=dict, repr=False)
+    lent: dict[str, str] = field(default_factory=dict, repr=False)
     next_index: int = 0
     catalogue_offset: int = 0
     positions: dict[str, int] = field(default_factory=dict)
     live: dict[str, Live] = field(default_factory=dict, repr=False)
 
-    def put(self, key: str, value: bytes, due: int | None) -> None:
+    def put(self, key: str, value: bytes, due: int | None, lent_to: str = "") -> None:
         """Take over one record, from the topic or from a committed batch."""
         if key[0] == "@":
             state = decode_output(value)
@@ -62,6 +68,10 @@ class Store:
                 self.due.pop(key, None)
             else:
                 self.due[key] = due
+            if lent_to:
+                self.lent[key] = lent_to
+            else:
+                self.lent.pop(key, None)
 
     def state(self, next_index: int, catalogue_offset: int, positions: dict[str, int]) -> Change:
         """The record that says where the partition stands after a batch."""
@@ -71,7 +81,7 @@ class Store:
             catalogue_offset,
             tuple(Position(topic, offset) for topic, offset in sorted(positions.items())),
         )
-        return state_key(self.partition), encode(state), None
+        return state_key(self.partition), encode(state), None, ""
 
 
 class Working:
@@ -85,6 +95,7 @@ class Working:
         self._store = store
         self._open: dict[str, Live] = {}
         self._due: dict[str, int | None] = {}
+        self.transfers: list[SpanTransferred] = []
 
     def is_new(self, volunteer_id: str) -> bool:
         """Has this volunteer no account yet?"""
@@ -121,6 +132,19 @@ class Working:
         due += [n for n, when in changed.items() if when is not None and when <= at]
         return sorted(due)
 
+    def elsewhere(self, people: People) -> list[str]:
+        """The volunteers whose hours are not counted where they ought to be, in ascending order."""
+        lent = dict(self._store.lent)
+        for name, (account, _) in self._open.items():
+            lent[name] = account.lent_to
+        known = [name for name in people.into if name not in lent and not self.is_new(name)]
+        lent.update(dict.fromkeys(known, ""))
+        return sorted(name for name, to in lent.items() if to != people.counted_by(name))
+
+    def hand(self, transfers: list[SpanTransferred]) -> None:
+        """What accounts hand to others, written in the batch's transaction."""
+        self.transfers += transfers
+
     def touched(self, account: Account) -> None:
         """An account has changed and must be written."""
         self._due[account.volunteer_id] = due_at(account)
@@ -130,7 +154,8 @@ class Working:
         for name in sorted(self._due):
             account, inline = self._open[name]
             for key, value in pages.pack(account, inline):
-                yield key, value, self._due[name] if key == name else None
+                own = key == name
+                yield key, value, self._due[name] if own else None, account.lent_to if own else ""
 
     def keep(self) -> None:
         """Give the accounts back, now that their records are committed."""

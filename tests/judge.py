@@ -17,6 +17,7 @@ from schemas.events import ClockTicked
 from schemas.posting import Account, Posting, Quarantined
 from schemas.topics import ACCOUNTS, CATALOGUE, FACTS, POSTINGS, QUARANTINE
 from tests.model import check
+from tests.model_people import check_people
 
 Source = tuple[str, int, int]
 """Topic, partition, offset."""
@@ -126,6 +127,8 @@ def judge(bootstrap: str) -> list[str]:
         ]
         found += [f"partition {partition}: {s}" for s in check(log.catalogue + records, postings)]
         found += _account_faults(log, postings)
+    facts = [record for record in log.inputs.values() if record is not None]
+    found += check_people([*log.catalogue, *facts], [p for ps in log.postings.values() for p in ps])
     return found
 
 

@@ -8,7 +8,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.replay import replay
 from schemas import times
 from schemas.codec import LATEST
 from schemas.events import Event
@@ -37,7 +36,7 @@ from tests.histories import (
     hear,
     holidays,
     imported,
-    log,
+    merge,
     operator,
     org,
     policy,
@@ -49,10 +48,12 @@ from tests.histories import (
     shift,
     tick,
     training,
+    unmerge,
     void,
     when,
 )
 from tests.rule_examples_recognition import HONOURS
+from tests.town import Town
 
 PAGE = Path(__file__).parent.parent / "docs" / "examples" / "rules.md"
 
@@ -73,7 +74,11 @@ class Example:
 
     def postings(self) -> list[Posting]:
         """What the ledger says of it."""
-        return replay(log(*BASICS, *self.items)).postings
+        return self.town().books[0].postings
+
+    def town(self) -> Town:
+        """One partition in which it has happened; what accounts hand over comes at once."""
+        return Town(1).take([*BASICS, *self.items])
 
 
 _TIERS = policy("default", 1, tiers=(480, 720))
@@ -159,6 +164,15 @@ EXAMPLES = (
     Example("9", "已入账的只有经明确的重算事件才改按新版制度。",
             "What was rated is rated anew only by an explicit event.",
             (*served(start="08:00", end="18:00"), _TIERS, tick("19:00"), rerate(session="s1"))),
+    Example("11", "v2 并入 v1:v1 合计,重叠只计一次;发给 v2 的转交;撤销后各归各。",
+            "Merged, v1 counts the hours of both, shared time once; events to v2 follow; undone, "
+            "each has its own again.",
+            (*served(), *served("v2", "s2", "10:00", "12:00"), merge("v2", "v1"), tick("13:00"),
+             check_in("v2", "s3", "14:00"), check_out("v2", "s3", "15:00"), unmerge("v2"),
+             tick("16:00"))),
+    Example("11", "合并前后用了两个登记:签到与签退仍是同一次服务。",
+            "Check-in and check-out under two registrations are one session.",
+            (check_in("v2"), check_out("v1"), merge("v2", "v1"), tick("12:00"))),
     *(Example(*each) for each in HONOURS),
 )  # fmt: skip
 
@@ -217,7 +231,8 @@ def _row(posting: Posting) -> str:
         f"{line.minutes:+d} {line.kind} {line.state} {line.policy}"
         for line in posting.lines
     )
-    return f"| {posting.event_type} | {said} | {lines} | {posting.balance_minutes} |"
+    who = "" if posting.volunteer_id in ("", "v1") else f" ({posting.volunteer_id})"
+    return f"| {posting.event_type}{who} | {said} | {lines} | {posting.balance_minutes} |"
 
 
 if __name__ == "__main__":

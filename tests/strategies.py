@@ -48,6 +48,7 @@ from tests.histories import (
     hear,
     holidays,
     imported,
+    merge,
     no_consent,
     no_show,
     operator,
@@ -62,6 +63,7 @@ from tests.histories import (
     succeed,
     tick,
     training,
+    unmerge,
     void,
     when,
     withdraw,
@@ -546,3 +548,47 @@ def calm_histories(draw: st.DrawFn) -> list[Arrival]:
         unique = f"{draw(st.integers(0, 9))}-{number}"
         arrivals.append(Arrival(replace(event, event_id=unique), recorded_at))
     return arrivals
+
+
+REGISTRATIONS = ("v1", "v3", "v4")
+"""Under which one person of these histories is registered."""
+
+
+@st.composite
+def merging_histories(draw: st.DrawFn, *, unmerges: bool) -> list[Arrival]:
+    """A calm history in which a person goes by several registrations, and these are merged, in
+    chains and circles, at any time.
+
+    Without unmerges each end of a session may be recorded under another registration. What is
+    decided about one span always goes by one of them: an act that was refused stays refused.
+    """
+    told: list[Arrival] = []
+    named: dict[tuple[str, str], str] = {}
+    for arrived in draw(calm_histories()):
+        event: Any = arrived.event
+        if getattr(event, "volunteer_id", None) == "v1":
+            what = type(event).__name__
+            ends = what in ("CheckedIn", "CheckedOut") and not unmerges
+            target = getattr(event, "session_id", None) or getattr(event, "grant_id", None)
+            key = (event.event_id if ends else "", str(target))
+            name = named.setdefault(key, draw(st.sampled_from(REGISTRATIONS)))
+            event = replace(event, volunteer_id=name)
+            if event.actor.id == "v1":
+                event = replace(event, actor=replace(event.actor, id=name))
+        told.append(Arrival(event, arrived.recorded_at))
+    registrations = st.sampled_from(REGISTRATIONS)
+    absorbed: list[str] = []
+    changes: list[tuple[int, Event]] = []
+    for number, at in enumerate(sorted(draw(st.lists(st.integers(0, len(told)), max_size=5)))):
+        change: Event
+        if unmerges and absorbed and draw(st.booleans()):
+            change = unmerge(draw(st.sampled_from(absorbed)))
+        else:
+            absorbed.append(draw(registrations))
+            change = merge(absorbed[-1], draw(registrations))
+        changes.append((at, replace(change, event_id=f"change-{number}")))
+    for at, change in reversed(changes):
+        now = told[at - 1].recorded_at if at else BEGIN
+        ticks = [arrival(tick(now))] if draw(st.integers(0, 3)) else []
+        told[at:at] = [Arrival(change, now), *ticks]
+    return told

@@ -33,6 +33,7 @@ TOPICS = {
     "service.hours": ("volunteer_id", "delete", False, True),
     "service.evaluations": ("volunteer_id", "delete", False, True),
     "service.recognition": ("volunteer_id", "delete", False, True),
+    "service.transfers": ("volunteer_id of the survivor", "delete", False, True),
     "registry.catalogue": ("entity id", "delete", True, True),
     "registry.access": ("volunteer_id", "delete", True, True),
     "ledger.postings": ("volunteer_id", "delete", False, False),

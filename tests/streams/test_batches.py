@@ -6,24 +6,29 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ledger.presence
 import ledger.rules
+from ledger.account import DayPage
 from ledger.catalogue import Catalogue
 from ledger.publish import publish
 from ledger.record import Record
 from ledger.replay import replay
-from schemas.codec import decode_output, encode
-from schemas.events import CheckedIn
+from schemas.binary import write_whole
+from schemas.codec import decode_event, decode_output, encode
+from schemas.events import CheckedIn, Event
 from schemas.posting import Posting, Quarantined
-from schemas.topics import CATALOGUE
+from schemas.times import DAY
+from schemas.topics import CATALOGUE, TRANSFERS
 from streams.batch import fold_chunk, partition_of
+from streams.forms import _SPANS_3, unpack_day
 from streams.pages import INLINE_BYTES, empty, pack, unpack
 from streams.store import Store
-from tests.histories import BASICS, Arrival, check_in, check_out, log, served, tick
-from tests.strategies import LAW, histories
+from tests.histories import BASICS, Arrival, check_in, check_out, log, served, tick, when
+from tests.strategies import EXAMPLES, KNOWN, LAW, histories, merging_histories
+from tests.town import Town
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ def restored(store: Store) -> Store:
     """What a new worker reads back: the records and their headers, nothing else."""
     again = Store(store.partition)
     for key, value in store.records.items():
-        again.put(key, value, store.due.get(key))
+        again.put(key, value, store.due.get(key), store.lent.get(key, ""))
     state = store.state(store.next_index, store.catalogue_offset, store.positions)
     again.put(*state)
     return again
@@ -67,7 +72,15 @@ def restored(store: Store) -> Store:
 
 def folded(records: Sequence[Record], sizes: Iterator[int], *, restarts: bool) -> list[Posting]:
     """The postings of a log through chunks, with a restart after each if asked for."""
+    return folded_with_transfers(records, sizes, restarts=restarts)[0]
+
+
+def folded_with_transfers(
+    records: Sequence[Record], sizes: Iterator[int], *, restarts: bool
+) -> tuple[list[Posting], list[Event]]:
+    """The same, and what accounts handed to each other."""
     store, catalogue, postings = Store(0), Catalogue(), []
+    handed: list[Event] = []
     for topic, run in chunks(records, sizes):
         if topic == CATALOGUE:
             for record in run:
@@ -78,9 +91,10 @@ def folded(records: Sequence[Record], sizes: Iterator[int], *, restarts: bool) -
         for change in made.changes:
             store.put(*change)
         postings += [decode_output(value) for _, value, _ in made.postings]
+        handed += [decode_event(value) for _, value, _ in made.transfers.get(0, [])]
         if restarts:
             store = restored(store)
-    return [posting for posting in postings if isinstance(posting, Posting)]
+    return [posting for posting in postings if isinstance(posting, Posting)], handed
 
 
 @LAW
@@ -94,6 +108,28 @@ def test_any_split_into_batches_and_any_restart_give_the_same_postings(
     ]
     size_after_size = (sizes[n % len(sizes)] for n in range(10**9))
     assert folded(records, size_after_size, restarts=restarts) == replay(records).postings
+
+
+@settings(LAW, max_examples=max(EXAMPLES // 5, 1))
+@given(merging_histories(unmerges=True), st.lists(st.integers(1, 9), min_size=1), st.booleans())
+def test_merges_come_out_the_same_through_any_batches_and_restarts(
+    history: list[Arrival], sizes: list[int], restarts: bool
+) -> None:
+    whole = [Arrival(a.event, a.recorded_at // 1000 * 1000) for a in history]
+    town = Town(1).take([*KNOWN, *whole]).settle()
+    size_after_size = (sizes[n % len(sizes)] for n in range(10**9))
+    postings, handed = folded_with_transfers(town.records[0], size_after_size, restarts=restarts)
+    assert postings == town.books[0].postings
+    assert handed == [r.event for r in town.records[0] if r.topic == TRANSFERS]
+
+
+def test_a_page_of_the_form_before_merges_is_read() -> None:
+    page = dict(replay(log(*BASICS, *served())).accounts["v1"].days.get(when("09:00") // DAY))
+    assert unpack_day(_as_form_3(page), when("09:00") // DAY)["s/s1"].facts.start == when("09:00")
+
+
+def _as_form_3(page: DayPage) -> bytes:
+    return write_whole(_SPANS_3, b"\3", tuple(page.values()))
 
 
 def test_an_account_spills_its_pages_and_reads_them_back() -> None:

@@ -1,0 +1,151 @@
+"""What one account hands to another: facts of a span as an event, and back."""
+
+from hashlib import blake2b
+from typing import Final
+
+from ledger.acts import Act
+from ledger.catalogue import Place
+from ledger.record import Record
+from ledger.spans import Facts, Span
+from schemas.events import (
+    Actor,
+    ClockTicked,
+    MovedAct,
+    MovedPlace,
+    SpanTransferred,
+)
+
+ACTS_AT_ONCE: Final = 16
+"""Acts in one transfer, so that it stays within the size of an event."""
+
+
+class Told:
+    """The transfers of one posting; their ids follow from its number: a replay makes the same."""
+
+    def __init__(self, origin: str, record: Record, sequence: int) -> None:
+        self._origin = origin
+        self._cause = record.event
+        self._sequence = sequence
+        self.transfers: list[SpanTransferred] = []
+
+    def _event_id(self) -> str:
+        text = f"{self._origin}/{self._sequence}/{len(self.transfers)}"
+        return "t-" + blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def _actor(self) -> Actor | None:
+        cause = self._cause
+        return None if isinstance(cause, ClockTicked) else cause.actor
+
+    def hand_over(self, to: str, span: Span, facts: Facts) -> None:
+        """All of some facts, in as many transfers as their acts need."""
+        first = facts.copy()
+        first.acts = facts.acts[:ACTS_AT_ONCE]
+        self.tell(to, span, first)
+        for at in range(ACTS_AT_ONCE, len(facts.acts), ACTS_AT_ONCE):
+            more = Facts(acts=facts.acts[at : at + ACTS_AT_ONCE])
+            self.tell(to, span, more)
+
+    def tell(self, to: str, span: Span, facts: Facts, *, withdrawn: bool = False) -> None:
+        """One transfer."""
+        place = facts.place
+        session = span.kind == "service"
+        self.transfers.append(
+            SpanTransferred(
+                self._event_id(),
+                to,
+                self._origin,
+                self._cause.event_id,
+                span.id if session else None,
+                None if session else span.id,
+                withdrawn,
+                span.kind,
+                facts.start,
+                facts.start_event or None,
+                _moved_place(place),
+                facts.shift_id,
+                facts.outs,
+                facts.minutes,
+                facts.date,
+                facts.row or None,
+                facts.signed,
+                facts.claimed,
+                facts.requester or None,
+                tuple([_moved_act(act) for act in facts.acts]),
+                self._cause.occurred_at,
+                self._actor(),
+            )
+        )
+
+
+def _moved_place(place: Place | None) -> MovedPlace | None:
+    if place is None:
+        return None
+    return MovedPlace(
+        place.activity_id,
+        place.project_id,
+        place.site_id,
+        place.recording_org_id,
+        place.host_org_id,
+    )
+
+
+def _place(moved: MovedPlace | None) -> Place | None:
+    if moved is None:
+        return None
+    return Place(
+        moved.activity_id,
+        moved.project_id,
+        moved.site_id,
+        moved.recording_org_id,
+        moved.host_org_id,
+    )
+
+
+def _moved_act(act: Act) -> MovedAct:
+    asks = act.what == "ask"
+    return MovedAct(
+        act.at,
+        act.event_id,
+        act.what,
+        act.by,
+        act.org,
+        act.level,
+        act.ref,
+        act.sure,
+        act.start if asks else None,
+        act.end if asks else None,
+        _moved_place(act.place),
+    )
+
+
+def _act(moved: MovedAct) -> Act:
+    return Act(
+        moved.occurred_at,
+        moved.event_id,
+        moved.what,
+        moved.actor_id,
+        moved.org,
+        moved.level,
+        moved.ref,
+        moved.evidenced,
+        moved.start_at or 0,
+        moved.end_at or 0,
+        _place(moved.place),
+    )
+
+
+def facts_of(event: SpanTransferred) -> Facts:
+    return Facts(
+        event.started_at,
+        event.start_event_id or "",
+        _place(event.place),
+        event.shift_id,
+        event.ends,
+        event.minutes,
+        event.service_date,
+        event.signed,
+        event.claimed,
+        event.requester_id or "",
+        tuple([_act(act) for act in event.acts]),
+        event.source_row or "",
+    )

@@ -1,0 +1,84 @@
+"""Bugs planted in merges: the law of one person's hours must find every one."""
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import find
+from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
+
+from ledger import moving, parts, people, rating, rules, transfers
+from ledger.spans import Facts, Span
+from tests.histories import Arrival, words
+from tests.ledger.test_planted_bugs import SEARCH, SEED, TRIES, Plant, everywhere, method
+from tests.strategies import merging_histories
+from tests.town import judge
+
+pytestmark = pytest.mark.skipif(
+    not rules.__file__.endswith(".py"),
+    reason="bugs are planted in plain Python; `make test` runs this folder so, too",
+)
+
+parts_union = parts.union
+Told = transfers.Told
+told_tell = Told.tell
+
+
+def _the_later_beginning_stands(own: Facts, other: Facts) -> Facts:
+    joined = parts_union(own, other)
+    if own.start is not None and other.start is not None:
+        late = max((own, other), key=lambda facts: (facts.start, facts.start_event))
+        joined.start, joined.start_event, joined.place = late.start, late.start_event, late.place
+    return joined
+
+
+def _other_ends_are_lost(own: Facts, other: Facts) -> Facts:
+    joined = parts_union(own, other)
+    joined.outs = own.outs or other.outs
+    return joined
+
+
+def _one_hop(self: people.People, name: str) -> str:
+    return self.into.get(name, name)
+
+
+def _nothing_is_taken_back(self: Any, to: str, span: Span, facts: Facts, **how: bool) -> None:
+    if not how.get("withdrawn"):
+        told_tell(self, to, span, facts)
+
+
+BUGS: dict[str, Plant] = {
+    "the absorbed one keeps its hours": everywhere(rating.uncredit, lambda *_: ()),
+    "what is handed over does not arrive": everywhere(
+        moving.receive, lambda *_: ("posted", "nothing_changed", ())
+    ),
+    "late events stay where they came": everywhere(moving.forward, lambda *_: []),
+    "a chain ends at its first link": method(people.People, "survivor", _one_hop),
+    "the later of two beginnings stands": everywhere(parts.union, _the_later_beginning_stands),
+    "an end under the other registration is lost": everywhere(parts.union, _other_ends_are_lost),
+    "only own facts are settled": everywhere(parts.whole, lambda span: span.facts),
+    "an unmerge leaves a copy": method(Told, "tell", _nothing_is_taken_back),
+    "an unmerged one gets nothing back": everywhere(
+        moving._taken_home, lambda *_: ("posted", "unmerged", ())
+    ),
+}
+
+
+def search() -> tuple[list[Arrival], int] | None:
+    """The first made-up history and order of transfers that come out wrong."""
+    histories = st.booleans().flatmap(lambda unmerges: merging_histories(unmerges=unmerges))
+    both = st.tuples(histories, st.integers(0, 2**16))
+    try:
+        return find(both, lambda case: judge(*case) != [], settings=SEARCH, random=Random(SEED))
+    except NoSuchExample:
+        return None
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_the_law_of_one_person_finds_the_planted_bug(bug: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        BUGS[bug](patch)
+        case = search()
+    assert case is not None, f"{bug!r} survived {TRIES} histories of seed {SEED}"
+    assert judge(*case) == [], f"the core gets this wrong without a bug:\n{words(case[0])}"
