@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from kafka import KafkaConsumer, TopicPartition
 
-from schemas.topics import FACTS
+from schemas.topics import FACTS, TRANSFERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,12 @@ def worker_lag(bootstrap: str, app_id: str) -> list[Lag]:
 
     Raises kafka-python's errors when nobody answers.
     """
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=app_id, enable_auto_commit=False)
+    consumer = KafkaConsumer(
+        bootstrap_servers=bootstrap,
+        group_id=app_id,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+    )
     try:
         tps = [
             TopicPartition(topic, partition)
@@ -35,6 +40,21 @@ def worker_lag(bootstrap: str, app_id: str) -> list[Lag]:
             for partition in sorted(consumer.partitions_for_topic(topic) or ())
         ]
         ends = consumer.end_offsets(tps)
-        return [Lag(tp.topic, tp.partition, consumer.committed(tp) or 0, ends[tp]) for tp in tps]
+        lags = [Lag(tp.topic, tp.partition, consumer.committed(tp) or 0, ends[tp]) for tp in tps]
+        return [_without_markers(consumer, lag) for lag in lags]
     finally:
         consumer.close()
+
+
+def _without_markers(consumer: KafkaConsumer, lag: Lag) -> Lag:
+    """Transfers are written in transactions, whose markers take offsets, too: no lag where nothing
+    but markers is left."""
+    if lag.topic != TRANSFERS or not lag.records:
+        return lag
+    tp = TopicPartition(lag.topic, lag.partition)
+    consumer.assign([tp])
+    consumer.seek(tp, lag.position)
+    while consumer.position(tp) < lag.end:
+        if consumer.poll(timeout_ms=500, max_records=1):
+            return lag
+    return Lag(lag.topic, lag.partition, lag.end, lag.end)
