@@ -5,7 +5,7 @@ the catalogue it saw. A fact that the postings pass over must be in quarantine.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -23,10 +23,10 @@ from ledger.publish import publish
 from ledger.record import Record as Entry
 from ledger.record import digest_of
 from ledger.replay import Book
-from schemas.codec import BY_ID, Undecodable, decode_event, decode_output, encode_as
-from schemas.events import EvaluationSubmitted
+from schemas.codec import BY_ID, Undecodable, decode_event, decode_output, encode, encode_as
+from schemas.events import EvaluationSubmitted, Event, VolunteerMerged
 from schemas.posting import Posting, Quarantined
-from schemas.topics import CATALOGUE, CHECKPOINTS, FACTS, POSTINGS, QUARANTINE
+from schemas.topics import CATALOGUE, CHECKPOINTS, FACTS, POSTINGS, QUARANTINE, TRANSFERS
 
 _KEPT = 20
 
@@ -52,6 +52,15 @@ class Replayed:
             self.differences.append(difference)
 
 
+@dataclass(slots=True)
+class Transfers:
+    """What a partition's accounts handed to others, computed, and what its topic holds: event_id
+    -> digest of the bytes."""
+
+    handed: dict[str, int] = field(default_factory=dict)
+    taken: dict[str, int] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How to read and compute, which must not matter: records a poll, processes, order of facts.
@@ -70,19 +79,33 @@ def replay(bootstrap: str, manner: Manner) -> Iterator[Replayed]:
         partitions = [place.partition for place in log.places([POSTINGS])]
     tasks = [(bootstrap, partition, manner) for partition in partitions]
     if manner.jobs <= 1:
-        yield from map(_partition, tasks)
+        yield from _together(map(_partition, tasks), len(tasks))
         return
     with ProcessPoolExecutor(manner.jobs) as pool:
-        yield from pool.map(_partition, tasks)
+        yield from _together(pool.map(_partition, tasks), len(tasks))
 
 
-def _partition(task: tuple[str, int, Manner]) -> Replayed:
+def _together(results: Iterable[tuple[Replayed, Transfers]], count: int) -> Iterator[Replayed]:
+    """Each partition's result; the last one also says what was handed over otherwise than taken."""
+    all_handed = Transfers()
+    for number, (found, transfers) in enumerate(results, 1):
+        all_handed.handed |= transfers.handed
+        all_handed.taken |= transfers.taken
+        if number == count:
+            handed, taken = all_handed.handed, all_handed.taken
+            for event_id in sorted(handed.keys() | taken.keys()):
+                if handed.get(event_id) != taken.get(event_id):
+                    found.say(f"{TRANSFERS}: {event_id} is not what the accounts handed over")
+        yield found
+
+
+def _partition(task: tuple[str, int, Manner]) -> tuple[Replayed, Transfers]:
     bootstrap, partition, manner = task
     with Log(bootstrap) as log:
         read = _Reader(log, partition, manner.poll_records)
         if manner.shuffle is None:
             return _in_order(read)
-        return _in_any_order(read, manner.shuffle)
+        return _in_any_order(read, manner.shuffle), Transfers()
 
 
 class _Reader:
@@ -131,17 +154,23 @@ def _entry(record: Record) -> Entry | None:
     return Entry(*place, record.timestamp * 1000, key, event, digest_of(record.value or b""))
 
 
-def _learn(catalogue: Catalogue, record: Record) -> None:
+def _learn(catalogue: Catalogue, record: Record) -> Event | None:
     entry = _entry(record)
     if entry is not None and barred(entry, catalogue) is None:
         publish(catalogue, entry.event)  # type: ignore[arg-type]
     catalogue.next_offset = record.offset + 1
+    return None if entry is None else entry.event
 
 
-def _in_order(read: _Reader) -> Replayed:
+def _in_order(read: _Reader) -> tuple[Replayed, Transfers]:
     """Fold the facts in the order that the postings name, and compare every byte."""
     found, book, catalogue = Replayed(read.partition), Book(), Catalogue()
     written: list[bytes] = []
+    transfers = Transfers()
+    for record in read.facts[TRANSFERS]:
+        entry = _entry(record)
+        if entry is not None and (TRANSFERS, record.offset) not in read.quarantined:
+            transfers.taken[entry.event.event_id] = entry.digest
 
     def source(record: Record) -> tuple[str, int]:
         said = decode_output(record.value or b"")
@@ -173,7 +202,9 @@ def _in_order(read: _Reader) -> Replayed:
     found.postings, found.balances = len(written), _balances(book)
     found.root = grow(Range(), leaf_hashes(written)).range.root.hex()
     _compare_roots(read, written, found)
-    return found
+    for told in book.transfers:
+        transfers.handed[told.event_id] = digest_of(encode(told))
+    return found, transfers
 
 
 def _next_fact(read: _Reader, topic: str, offset: int, found: Replayed) -> Entry | None:
@@ -207,16 +238,22 @@ def _in_any_order(read: _Reader, seed: int) -> Replayed:
     """The facts alone, in an order of their own: the balances must come out the same.
 
     The catalogue is there from the start, and what was said about attendance comes at the end: both
-    are judgements about facts. Ticks keep the log's time and come where chance puts them.
+    are judgements about facts. Ticks keep the log's time and come where chance puts them. Those
+    whom a merge names are left out: what they were handed belongs to the recorded order.
     """
     found, book, catalogue = Replayed(read.partition), Book(), Catalogue()
+    merged: set[str] = set()
     for record in read.catalogue:
-        _learn(catalogue, record)
+        event = _learn(catalogue, record)
+        if isinstance(event, VolunteerMerged):
+            merged |= {event.volunteer_id, event.into_volunteer_id}
     entries = [
         entry
         for topic, records in read.facts.items()
         for record in records
-        if (topic, record.offset) not in read.quarantined and (entry := _entry(record)) is not None
+        if (topic, record.offset) not in read.quarantined
+        and (entry := _entry(record)) is not None
+        and getattr(entry.event, "volunteer_id", None) not in merged
     ]
     Random(f"{seed}/{read.partition}").shuffle(entries)
     entries.sort(key=lambda entry: isinstance(entry.event, EvaluationSubmitted))
@@ -226,7 +263,7 @@ def _in_any_order(read: _Reader, seed: int) -> Replayed:
     recorded: defaultdict[str, int] = defaultdict(int)
     for record in read.postings:
         posting = decode_output(record.value or b"")
-        if isinstance(posting, Posting) and posting.volunteer_id:
+        if isinstance(posting, Posting) and posting.volunteer_id not in {"", *merged}:
             recorded[posting.volunteer_id] = posting.balance_minutes
     for name in sorted(recorded.keys() | found.balances.keys()):
         here, there = found.balances.get(name, 0), recorded.get(name, 0)
