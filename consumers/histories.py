@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from consumers.identity import counted_by
 from consumers.query import Query, as_known, if_asked
 from consumers.questions import asked_for, decoded, quarantine_of, quarantine_with_key
 from consumers.wording import moment, reason_texts
@@ -48,6 +49,7 @@ def explain(
     as_of: int | None = None,
     from_date: int | None = None,
     to_date: int | None = None,
+    exact: bool = False,
 ) -> dict[str, Any]:
     """Everything that happened to one volunteer, in the ledger's order, as known at `as_of`.
 
@@ -58,8 +60,13 @@ def explain(
 
     `from_date` and `to_date` (days since 1970, both included) leave only lines of these service
     days, and postings that have such lines or, without any line, happened on these days in China;
-    `balance_minutes` is the sum of what is left, as in `total`.
+    `balance_minutes` is the sum of what is left, as in `total`. Of a registration that another one
+    absorbed the other one's are told, and `asked_for` is whom was asked for; `exact`: that very
+    registration.
     """
+    asked_id = volunteer_id
+    if not exact:
+        volunteer_id = counted_by(query, volunteer_id, as_of)
     span = range(
         -_EVER_DAYS if from_date is None else from_date,
         (_EVER_DAYS if to_date is None else to_date) + 1,
@@ -79,6 +86,7 @@ def explain(
     kept = {(line["partition"], line["offset"]) for line in within}
     return {
         "volunteer_id": volunteer_id,
+        "asked_for": asked_id,
         **asked_for(as_of, from_date, to_date),
         "balance_minutes": _effective_minutes(within),
         "postings": _with_lines(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from consumers.identity import counted_by
 from consumers.measures import By, breakdown, measures
 from consumers.query import Query, as_known, if_asked, lines
 from consumers.wording import moment, reason_texts
@@ -18,14 +19,19 @@ def total(
     from_date: int | None = None,
     to_date: int | None = None,
     by: By | None = None,
+    exact: bool = False,
 ) -> dict[str, Any]:
     """The minutes of one volunteer, or of everybody, as known at `as_of` (UTC microseconds), for
     service days in a span (days since 1970, both included).
 
     `minutes`, `attendances`, `volunteers`: see `consumers.measures`. The rows of `breakdown` sum to
     its `minutes`: those of the answer, except by state, where what does not count is shown, too.
-    `postings` is 0 for a volunteer never heard of.
+    `postings` is 0 for a volunteer never heard of. Of a registration that another one absorbed the
+    other one's are told, and `asked_for` is whom was asked for; `exact`: that very registration.
     """
+    asked = volunteer_id
+    if volunteer_id is not None and not exact:
+        volunteer_id = counted_by(query, volunteer_id, as_of)
     some = lines(as_of, from_date, to_date, volunteer_id=volunteer_id)
     who = "1" if volunteer_id is None else "volunteer_id = {volunteer_id:String}"
     (known,) = query(
@@ -34,6 +40,7 @@ def total(
     )  # fmt: skip
     return {
         "volunteer_id": volunteer_id,
+        "asked_for": asked,
         **asked_for(as_of, from_date, to_date),
         **measures(query, some),
         "postings": known["n"],

@@ -19,6 +19,13 @@ from deploy.trail_times import days_of
 _Volunteer = Annotated[
     str, typer.Argument(metavar="ID", help=text("志愿者编号", "the volunteer's id"))
 ]
+_Exact = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help=text("只看这个登记,合并后也是", "this very registration, also after a merge"),
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -74,6 +81,7 @@ def total(
     first: First = None,
     last: Last = None,
     by: DivideBy = None,
+    exact: _Exact = False,
     as_json: Json = False,
 ) -> None:
     """Minutes in JSON, hours on the terminal. An attendance: a volunteer, an activity, a day."""
@@ -85,6 +93,7 @@ def total(
         from_date=from_date,
         to_date=to_date,
         by=by,
+        exact=exact,
     )
     if as_json:
         print_json(answer)
@@ -101,6 +110,7 @@ def explain(
     as_of: AsOf = None,
     first: First = None,
     last: Last = None,
+    exact: _Exact = False,
     as_json: Json = False,
 ) -> None:
     """Every line with its event, actor, three times, Kafka position and policy.
@@ -114,6 +124,7 @@ def explain(
         as_of=known_at(as_of),
         from_date=from_date,
         to_date=to_date,
+        exact=exact,
     )
     if as_json:
         print_json(answer)
