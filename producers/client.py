@@ -22,7 +22,15 @@ from producers.errors import (
 )
 from producers.outbox import Held, Outbox
 from producers.record import record_of, require_well_formed
-from schemas.events import Actor, CatalogueEvent, CheckedIn, CheckedOut, ClockTicked, Fact
+from schemas.events import (
+    Actor,
+    CatalogueEvent,
+    CheckedIn,
+    CheckedOut,
+    ClockTicked,
+    Fact,
+    SpanTransferred,
+)
 from schemas.validity import Fault
 
 _PAUSE_SECONDS = 0.5
@@ -78,6 +86,9 @@ class Client:
         if isinstance(event, ClockTicked):
             allowed = "facts and catalogue events; shilu emit writes ticks to every partition"
             raise MalformedEvent([Fault("wrong_topic", "type", "ClockTicked", allowed)])
+        if isinstance(event, SpanTransferred):
+            allowed = "facts and catalogue events; the worker alone writes transfers"
+            raise MalformedEvent([Fault("wrong_topic", "type", type(event).__name__, allowed)])
         require_well_formed(event)
         record = record_of(event)
         self._outbox.put(

@@ -10,9 +10,9 @@ from producers.delivery import Delivery, Outcome
 from producers.errors import MalformedEvent
 from producers.lines import Line, recorded_fault
 from producers.record import Record, record_of
-from schemas.events import CatalogueEvent, ClockTicked, Event
+from schemas.events import CatalogueEvent, ClockTicked, Event, SpanTransferred
 from schemas.reasons import REASONS
-from schemas.topics import CHECKINS, TOPIC_OF
+from schemas.topics import CHECKINS, TOPIC_OF, TRANSFERS
 from schemas.validity import Fault
 
 _CATALOGUE_TYPES = get_args(CatalogueEvent)
@@ -63,7 +63,7 @@ def result_json(result: Result) -> dict[str, Any]:
 def topics_of(*, catalogue_only: bool) -> list[str]:
     """The topics that `emit` may write to."""
     names = [kind.__name__ for kind in _CATALOGUE_TYPES] if catalogue_only else TOPIC_OF
-    return sorted({TOPIC_OF[name] for name in names})
+    return sorted({TOPIC_OF[name] for name in names} - {TRANSFERS})
 
 
 def emit(
@@ -84,6 +84,9 @@ def _parcel(
 ) -> tuple[tuple[Line, Fault | None], list[Record]]:
     if line.event is None:
         return (line, line.fault), []
+    if isinstance(line.event, SpanTransferred):
+        allowed = "the worker alone writes transfers"
+        return (line, Fault("wrong_topic", "type", type(line.event).__name__, allowed)), []
     if catalogue_only and not isinstance(line.event, _CATALOGUE_TYPES):
         allowed = ", ".join(kind.__name__ for kind in _CATALOGUE_TYPES)
         name = type(line.event).__name__

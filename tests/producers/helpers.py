@@ -8,7 +8,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 
 from producers.ids import new_event_id
-from schemas.events import Actor, CheckedIn, SessionVoided
+from schemas.events import Actor, CheckedIn, SessionVoided, SpanTransferred
 from schemas.jsonform import to_json
 from schemas.times import MINUTE, instant
 
@@ -81,3 +81,10 @@ def wait_until(true: Callable[[], bool], seconds: float = 30.0) -> None:
     while not true():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.005)
+
+
+def transferred() -> SpanTransferred:
+    """What only a worker may write."""
+    return SpanTransferred("t-1", "v-1", "v-2", "e-1", "s-1", None, True, "service", None, None,
+                           None, None, (), None, None, None, True, False, None, (), AT,
+                           None)  # fmt: skip

@@ -23,11 +23,25 @@ from producers.errors import (
 from producers.outbox import Held, Outbox
 from producers.record import partition_of, record_of
 from schemas.codec import decode_event, encode
-from schemas.events import Actor, CheckedIn, CheckedOut, ClockTicked, OrgRegistered
+from schemas.events import (
+    Actor,
+    CheckedIn,
+    CheckedOut,
+    ClockTicked,
+    OrgRegistered,
+)
 from schemas.headers import ce_headers
 from schemas.topics import CATALOGUE, CHECKINS, HOURS, PARTITIONS
 from tests.conftest import create_topics
-from tests.producers.helpers import AT, check_in, event_ids, read_topic, void, wait_until
+from tests.producers.helpers import (
+    AT,
+    check_in,
+    event_ids,
+    read_topic,
+    transferred,
+    void,
+    wait_until,
+)
 
 NOWHERE = f"127.0.0.1:{free_port()}"
 
@@ -294,6 +308,14 @@ def test_a_tick_is_not_for_one_partition(tmp_path: Path) -> None:
     client = Client(NOWHERE, tmp_path / "outbox.db")
     with pytest.raises(MalformedEvent, match="wrong_topic"):
         client.send(ClockTicked("e-1", AT))  # type: ignore[arg-type]
+    client.close(timeout=0)
+
+
+def test_transfers_are_the_workers_alone(tmp_path: Path) -> None:
+    client = Client(NOWHERE, tmp_path / "outbox.db")
+    told = transferred()
+    with pytest.raises(MalformedEvent, match="wrong_topic"):
+        client.send(told)
     client.close(timeout=0)
 
 

@@ -17,12 +17,17 @@ from producers.errors import BrokerUnreachable, TopicMissing
 from producers.lines import Line, read_lines
 from producers.record import TICK_KEY
 from schemas.codec import encode
-from schemas.events import ClockTicked, EvaluationSubmitted, OrgRegistered, Score
+from schemas.events import (
+    ClockTicked,
+    EvaluationSubmitted,
+    OrgRegistered,
+    Score,
+)
 from schemas.headers import ce_headers
 from schemas.reasons import REASONS
 from schemas.times import DAY, HOUR, instant, rfc3339
 from schemas.topics import CATALOGUE, CHECKINS, EVALUATIONS, HOURS, PARTITIONS
-from tests.producers.helpers import AT, as_line, check_in, event_ids, read_topic, void
+from tests.producers.helpers import AT, as_line, check_in, event_ids, read_topic, transferred, void
 
 ALL_TOPICS = topics_of(catalogue_only=False)
 
@@ -179,6 +184,13 @@ def test_facts_are_not_for_the_catalogue_command(producer_time: Broker) -> None:
     )
     assert (facts.status, facts.code, facts.field) == ("refused", "wrong_topic", "type")
     assert (catalogue.status, catalogue.topic) == ("accepted", CATALOGUE)
+
+
+@pytest.mark.kafka
+def test_transfers_are_the_workers_alone(producer_time: Broker) -> None:
+    told = transferred()
+    (result,) = run(producer_time, [as_line(told)])
+    assert (result.status, result.code, result.field) == ("refused", "wrong_topic", "type")
 
 
 class Watching:
