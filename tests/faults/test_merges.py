@@ -1,0 +1,163 @@
+"""Merges on live processes: a worker killed between the two halves loses and doubles nothing."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+
+from schemas.codec import encode
+from schemas.events import ClockTicked, Event, MovedPlace, SpanTransferred
+from schemas.posting import Account
+from schemas.times import HOUR, MINUTE
+from schemas.topics import CATALOGUE, KEY_OF, PARTITIONS, TOPIC_OF
+from tests.faults.harness import Cluster, wait_until
+from tests.histories import BASICS, Arrival, arrival, check_in, merge, served, tick, unmerge, when
+from tests.judge import judge, take
+
+pytestmark = [pytest.mark.kafka, pytest.mark.faults]
+
+PAIRS = 24
+SESSIONS = 8
+DAYS = [f"2025-03-{number + 1:02d}" for number in range(SESSIONS)]
+
+
+@pytest.fixture
+def seed() -> int:
+    """The run's seed, printed so that it can be repeated."""
+    chosen = int(os.environ.get("SHILU_SEED", random.SystemRandom().randrange(10**6)))
+    print(f"SHILU_SEED={chosen}")
+    return chosen
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A broker whose facts bear their own times, so that ticks come when we say."""
+    with Cluster(tmp_path) as running:
+        yield running
+
+
+class Pen:
+    """Writes events into the log, each acknowledged when `flush` returns."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._producer = KafkaProducer(bootstrap_servers=bootstrap, acks="all", linger_ms=5)
+
+    def write(self, *items: Event | Arrival) -> None:
+        """Facts and publications to their key's partition, ticks to every one."""
+        for item in items:
+            told = arrival(item)
+            name = type(told.event).__name__
+            key = getattr(told.event, KEY_OF.get(name, "volunteer_id"), "tick").encode()
+            ticks = isinstance(told.event, ClockTicked)
+            for partition in range(PARTITIONS) if ticks else [None]:
+                self._producer.send(
+                    TOPIC_OF[name], key=key, value=encode(told.event), partition=partition,
+                    timestamp_ms=told.recorded_at // 1000,
+                )  # fmt: skip
+            if TOPIC_OF[name] == CATALOGUE:
+                self._producer.flush()
+
+    def flush(self) -> None:
+        """Wait for every acknowledgement."""
+        self._producer.flush()
+
+
+def hours_of(pair: int, chance: random.Random) -> list[Event]:
+    """Visits of one person under two registrations, some at the same time."""
+    told: list[Event] = []
+    for number, day in enumerate(DAYS):
+        for name in (f"a{pair}", f"b{pair}"):
+            start = when("09:00", day) + chance.randrange(0, 180) * MINUTE
+            end = start + chance.randrange(30, 180) * MINUTE
+            told += served(name, f"{name}-{number}", start, end)
+    return told
+
+
+def test_killing_a_worker_between_the_two_halves_of_a_merge(cluster: Cluster, seed: int) -> None:
+    chance = random.Random(seed)
+    pen = Pen(cluster.broker.bootstrap)
+    pen.write(*BASICS)
+    facts = [event for pair in range(PAIRS) for event in hours_of(pair, chance)]
+    half = len(facts) // 2
+    pen.write(*facts[:half])
+    pen.flush()
+    cluster.start("sink", "sink")
+    cluster.worker("worker")
+    cluster.moves("before the merges")
+    now = when("12:00", "2025-03-20")
+    changes: list[list[Event]] = [
+        [merge(f"b{pair}", f"a{pair}") for pair in range(PAIRS)],
+        [merge(f"a{pair}", f"a{pair + 1}") for pair in range(0, PAIRS, 4)],
+        [unmerge(f"b{pair}") for pair in range(0, PAIRS, 3)],
+    ]
+    late = facts[half:]
+    for number in range(len(changes)):
+        # Changes, facts of before and after, a tick: then the worker dies while hours move.
+        pen.write(*changes[number])
+        pen.write(*late[number :: len(changes)])
+        now += HOUR
+        pen.write(Arrival(tick(now), now))
+        pen.flush()
+        if number != 1:
+            time.sleep(chance.uniform(0, 0.5))
+            cluster.kill("worker")
+            cluster.worker("worker")
+        cluster.moves("after the kill")
+    for _ in range(2):
+        wait_until(lambda: cluster.behind() == 0, "the worker has caught up")
+        now += HOUR
+        pen.write(Arrival(tick(now), now))
+        pen.flush()
+    wait_until(lambda: cluster.behind() == 0, "the worker has caught up with the last tick")
+    assert judge(cluster.broker.bootstrap) == []
+    accounts = take(cluster.broker.bootstrap).accounts
+    absorbed = [account for account in accounts.values() if account.lent_to]
+    assert len(absorbed) > PAIRS // 2
+    assert all(_is_empty(account) for account in absorbed)
+    assert cluster.alive("sink")
+    print(cluster.reconciled())
+    found = replayed(cluster)
+    assert found["state"] == "green", found
+    pen.write(Arrival(forged("b1", "a1"), now))
+    pen.flush()
+    wait_until(lambda: cluster.behind() == 0, "the worker has read what somebody else wrote")
+    found = replayed(cluster)
+    assert found["state"] == "red"
+    assert ["t-forged" in said for one in found["partitions"] for said in one["differences"]] == [
+        True
+    ]
+
+
+def _is_empty(account: Account) -> bool:
+    return account.balance_minutes == 0 and not any(total.minutes for total in account.totals)
+
+
+def forged(origin: str, to: str) -> SpanTransferred:
+    """Facts that no account handed over."""
+    visit = check_in(origin, "s-forged", day="2025-03-09")
+    place = MovedPlace(visit.activity_id, visit.project_id, None, "sw1", "sw1")
+    return SpanTransferred(
+        "t-forged", to, origin, "no-cause", "s-forged", None, False, "service",
+        visit.occurred_at, visit.event_id, place, None, (visit.occurred_at + HOUR,), None, None,
+        None, True, False, None, (), visit.occurred_at, None,
+    )  # fmt: skip
+
+
+def replayed(cluster: Cluster) -> dict[str, Any]:
+    """What `shilu replay` says of the whole log, transfers among it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.cli", "replay", "--json"],
+        env={**os.environ, "SHILU_HOME": str(cluster.home),
+             "SHILU_BOOTSTRAP": cluster.broker.bootstrap},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
