@@ -158,7 +158,7 @@ def test_without_the_token_nothing_is_answered(book: Book, url: str, at: At) -> 
         {"question": "SELECT 1"},
         {"question": "total", "arguments": {"volunteer_id": "v", "sql": "SELECT 1"}},
         {"question": "total", "arguments": {"volunteer_id": ["v"]}},
-        {"question": "total", "arguments": {}},
+        {"question": "explain", "arguments": {}},
         {"question": "total", "sql": "SELECT 1"},
         {"question": 5},
         {},
