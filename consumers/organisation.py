@@ -13,7 +13,7 @@ from consumers.query import Column, Query, lines
 from consumers.questions import asked_for
 from consumers.registry import PLACES, RULES, catalogue, entity, published
 from schemas.events import GroupAttendanceRecorded
-from schemas.times import DAY, HOUR
+from schemas.times import DAY, HOUR, MINUTE
 
 Role = Literal["recorder", "host"]
 
@@ -99,6 +99,15 @@ def _gross(
         # What is recorded has happened: earlier records are of earlier days.
         own += " AND toUnixTimestamp64Micro(recorded_at) >= {since:Int64}"
         values["since"] = (from_date - _EARLIER_DAYS) * DAY
+    if to_date is not None:
+        # A session's ends come within its policy's late window, or are not taken; entries say when.
+        late = max(p.late_event_window_minutes for p in known.labelled.values()) * MINUTE
+        own += (
+            " AND if(session_id != '', toUnixTimestamp64Micro(recorded_at) <= {until:Int64}, "
+            "start_at IS NULL OR toUnixTimestamp64Micro(start_at) <= {begun:Int64})"
+        )
+        values["begun"] = (to_date + _EARLIER_DAYS) * DAY
+        values["until"] = (to_date + _EARLIER_DAYS) * DAY + late
     mine = f"FROM event WHERE topic IN ('service.checkins', 'service.hours') AND {own}"
     which = (
         f"(e.volunteer_id, e.session_id, e.grant_id) IN (SELECT volunteer_id, session_id, grant_id "
