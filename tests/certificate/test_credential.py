@@ -43,6 +43,11 @@ def test_any_changed_symbol_of_a_credential_is_noticed() -> None:
         other = token[:at] + chance.choice(alphabet) + token[at + 1 :]
         if other != token:
             assert refused(other) in ("no_certificate", "bad_signature", "unknown_key")
+    # The last symbols of its parts have bits to spare.
+    for at in (token.index(".") - 1, token.rindex(".") - 1, len(token) - 1):
+        for symbol in alphabet:
+            if symbol != token[at]:
+                refused(token[:at] + symbol + token[at + 1 :])
     for cut in (0, 1, len(token) // 2, len(token) - 1):
         refused(token[:cut])
 
@@ -111,6 +116,10 @@ def test_a_pdf_of_another_ledger_is_not_taken() -> None:
 def test_the_name_is_on_the_page_alone() -> None:
     pdf, token = made(name="李四")
     payload = base64.urlsafe_b64decode(token.split(".")[1] + "==")
+    with pypdfium2.PdfDocument(pdf) as document:
+        about = document.get_metadata_dict()
+    assert about["Title"].startswith("志愿服务记录证明")
+    assert "李四" not in str(about)
     for text in (token.encode(), payload, pdf):
         assert "李四".encode() not in text
         assert "李四".encode("utf-16-be") not in text
