@@ -22,6 +22,7 @@ from schemas.events import (
     HoursGranted,
     OrgRegistered,
     SessionVoided,
+    VaultAccessed,
 )
 from schemas.posting import (
     Account,
@@ -255,3 +256,14 @@ def random_book(rng: random.Random, events: int, volunteers: int = 20) -> Book:
                 second = replace(a_line, service_date=a_line.service_date + 1, minutes=7)
                 book.serve(volunteer_id, session_id, a_line, second)
     return book
+
+
+LOOKED_AT = 1_790_000_000_000_000
+
+
+def a_look(entry_no: int, at: int = LOOKED_AT) -> bytes:
+    """An entry of the vault's access log."""
+    return encode(
+        VaultAccessed(f"e-{entry_no}", "v-1", entry_no, "unmask", "contact", ("name", "phone"),
+                      None, "0" * 64, at, Actor("u-1", "admin", "sw1"))
+    )  # fmt: skip

@@ -9,19 +9,10 @@ from consumers.answers import answer, heads_by_name
 from consumers.heads import heads
 from consumers.rows import Place, Record, rows_of
 from consumers.trail import Trail, open_trail
-from schemas.codec import encode
-from schemas.events import Actor, VaultAccessed
 from schemas.topics import ACCESS, CATALOGUE
+from tests.trail.book import LOOKED_AT as AT
+from tests.trail.book import a_look
 from tests.trail.fill import fill
-
-AT = 1_790_000_000_000_000
-
-
-def a_look(entry_no: int, at: int = AT) -> bytes:
-    return encode(
-        VaultAccessed(f"e-{entry_no}", "v-1", entry_no, "unmask", "contact", ("name", "phone"),
-                      None, "0" * 64, at, Actor("u-1", "admin", "sw1"))
-    )  # fmt: skip
 
 
 def test_a_look_is_a_row_beside_the_questions(trail: Trail) -> None:

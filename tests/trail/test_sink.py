@@ -18,9 +18,9 @@ from consumers.trail import Trail, open_trail
 from deploy.broker import Broker
 from schemas.codec import encode
 from schemas.posting import PartitionState
-from schemas.topics import CHECKINS, CHECKPOINTS, POSTINGS, QUARANTINE
+from schemas.topics import ACCESS, CHECKINS, CHECKPOINTS, POSTINGS, QUARANTINE
 from tests.seal.notes import a_note
-from tests.trail.book import Book, line, random_book
+from tests.trail.book import Book, a_look, line, random_book
 from tests.trail.conftest import make_anew
 from tests.trail.fill import Sender, fill
 from tests.trail.running import caught_up, copy_all, sinking, until
@@ -34,6 +34,7 @@ KEYS = {
     "quarantine": "partition, offset",
     "catalogue": "partition, offset",
     "checkpoint": "partition, offset",
+    "access_log": "partition, offset",
 }
 
 
@@ -51,10 +52,11 @@ def postings(trail: Trail) -> int:
     return int(trail.query("SELECT count() AS n FROM posting")[0]["n"])
 
 
-def expected(book: Book, checkpoints: int = 0) -> dict[str, int]:
+def expected(book: Book, checkpoints: int = 0, looks: int = 0) -> dict[str, int]:
     return {
         "checkpoint": checkpoints,
-        "event": len(book.inputs),
+        "access_log": looks,
+        "event": len(book.inputs) + looks,
         "line": sum(len(posting.lines) for posting in book.postings),
         "posting": len(book.postings),
         "quarantine": len(book.quarantined),
@@ -102,12 +104,13 @@ def test_a_crash_between_two_tables_neither_doubles_nor_loses(
             book.quarantine(book.put(b"?", key="v-1", topic=CHECKINS), "bad_framing")
             sender.send(book)
             sender.raw(CHECKPOINTS, 3, a_note(3, size=n + 1))
+            sender.raw(ACCESS, 0, a_look(n + 1))
             trail.before = table
             with pytest.raises(ConnectionAbortedError):
                 copy_all(trail, cluster.bootstrap)
             trail.before = ""
             copy_all(trail, cluster.bootstrap)
-            assert counts(trail) == expected(book, n + 1), f"after a crash before {table}"
+            assert counts(trail) == expected(book, n + 1, n + 1), f"after a crash before {table}"
 
 
 def test_the_same_block_under_the_same_token_counts_once(trail: Trail) -> None:
