@@ -61,7 +61,7 @@ def check_out(session: str, minutes: int, **fields: Any) -> Any:
 
 def grant(name: str, hours: int, **fields: Any) -> Any:
     signed = {"actor": ADMIN, "approver": BOSS, "evidence": ("sha256:1",), "reason": "phone_lost"}
-    span = {"start_at": START, "end_at": START + hours * HOUR}
+    span = {"start_at": START, "end_at": START + hours * HOUR, "minutes": None}
     return event(HoursGranted, grant_id=name, **{**signed, **span, **fields})
 
 
