@@ -1,6 +1,7 @@
 """docs/examples/rules.md: every example is run, and comes out as the page says."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +36,18 @@ def test_every_line_of_the_page_can_be_emitted() -> None:
         read = parse_line(1, line.encode())
         assert read.fault is None
         assert read.recorded_at is not None
+
+
+def test_the_rules_name_the_same_things_in_chinese() -> None:
+    folder = PAGE.parent.parent
+    english, chinese = _named(folder / "rules.md"), _named(folder / "rules.zh.md")
+    assert len(english) > 10
+    for section, names in english.items():
+        assert chinese.get(section) == names, f"section {section}"
+
+
+def _named(page: Path) -> dict[str, set[str]]:
+    """Section number -> events, fields, reasons and parameters that it names."""
+    parts = re.split(r"^## (\d+)\..*$", page.read_text(encoding="utf-8"), flags=re.M)
+    found = zip(parts[1::2], parts[2::2], strict=True)
+    return {section: set(re.findall(r"`([^`]+)`", body)) for section, body in found}
