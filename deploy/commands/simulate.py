@@ -114,7 +114,7 @@ def _fitted(plan: Plan, topics: dict[str, TopicState]) -> Plan:
     """The plan for these topics: their partitions, and a history that lies in the past."""
     plan = replace(plan, partitions=topics[CHECKINS].partitions)
     today = (time.time_ns() // 1000 + 8 * HOUR) // DAY
-    if not all(topics[topic].producer_time for topic in FACTS):
+    if not all(state.producer_time for topic, state in topics.items() if topic in FACTS):
         typer.echo(
             text(
                 "主题使用 Kafka 的时间:不采用模拟的到达时间,迟到按现在计算;历史平移到昨天为止。"
