@@ -4,21 +4,34 @@ VENV := .venv
 BIN := $(VENV)/bin
 QUIX := .venv-quix
 UV := uv==0.13.9
-TESTS ?= tests
+# The tests that mostly wait for processes of their own; the others are reckoned beside them.
+WAITING := $(addprefix tests/,bench certificate faults seal trail vault)
 # Once more as plain Python, where the core is compiled: here bugs are planted, and both must agree.
-PLAIN_TESTS ?= tests/ledger tests/streams tests/contract
+PLAIN_TESTS := tests/ledger tests/streams tests/contract
+RECKONED := .pytest_cache/reckoned.log
 CORE := $(wildcard schemas/*.py ledger/*.py streams/batch.py streams/forms.py streams/pages.py streams/store.py)
 
-.PHONY: demo test faults plain compile check fix bench bench-quick bench-all bench-sink bench-trail \
+.PHONY: demo test waiting reckoned faults plain compile check fix bench bench-quick bench-all bench-sink bench-trail \
   bench-recovery bench-latency bench-growth docs clean
 
 demo: $(VENV)/.run  ## the main job on realistic input, then the totals
 	@$(BIN)/shilu demo
 
-test: $(VENV)/.dev  ## every test, faults in their short form
+test: $(VENV)/.dev  ## every test, faults in their short form; TESTS=tests/seal for some
+ifdef TESTS
 	$(BIN)/python -m pytest $(TESTS)
-	@ls ledger/*.so >/dev/null 2>&1 || exit 0; \
-	  SHILU_PLAIN=1 $(BIN)/python -m pytest $(PLAIN_TESTS)
+else
+	@$(MAKE) --no-print-directory -j2 waiting reckoned
+endif
+
+waiting:
+	$(BIN)/python -m pytest $(WAITING)
+
+reckoned:
+	@mkdir -p $(dir $(RECKONED)); \
+	  { $(BIN)/python -m pytest tests $(addprefix --ignore ,$(WAITING)) && \
+	    { ! ls ledger/*.so >/dev/null 2>&1 || SHILU_PLAIN=1 $(BIN)/python -m pytest $(PLAIN_TESTS); }; \
+	  } >$(RECKONED) 2>&1; done=$$?; cat $(RECKONED); exit $$done
 
 faults: $(VENV)/.dev  ## the long fault runs
 	SHILU_FAULTS=long $(BIN)/python -m pytest -s -m faults tests/faults
