@@ -23,7 +23,7 @@ from consumers.remedies import REMEDIES
 from consumers.trail import Trail, open_trail
 from consumers.waiting import waiting
 from ledger.acts import Court
-from ledger.settling import HELD
+from ledger.settling import HELD, WAITS
 from ledger.spans import Span
 from schemas.events import (
     ApplicationDecided,
@@ -289,6 +289,15 @@ def waits(who: str, span: Span) -> Iterator[tuple[str, str, str, str, int]]:
             yield who, span.id, "awaiting_decision", ref, 0
 
 
+def by_cause(found: Counter[Any]) -> Counter[Any]:
+    """With one name for all reasons that the catalogue may take away: a tick that finds another of
+    them moves no minute, so its posting does not say of which session (docs/decisions/0014)."""
+    told: Counter[Any] = Counter()
+    for (who, span_id, reason, *rest), count in found.items():
+        told[who, span_id, "the catalogue" if reason in WAITS else reason, *rest] += count
+    return told
+
+
 def test_what_waits_is_what_the_ledger_itself_remembers(here: tuple[Town, Trail]) -> None:
     made, trail = here
     found = Counter(
@@ -297,7 +306,7 @@ def test_what_waits_is_what_the_ledger_itself_remembers(here: tuple[Town, Trail]
         if item.reason not in ("too_late", "awaiting_target")
     )
     expected = Counter(wait for who, span in spans_of(made) for wait in waits(who, span))
-    assert found == expected
+    assert by_cause(found) == by_cause(expected)
     assert len({reason for _, _, reason, _, _ in found}) >= 6
     assert waiting(trail.query) == waiting(trail.query, at_once=0)
     assert set(REMEDIES) >= {reason for _, _, reason, _, _ in found}
