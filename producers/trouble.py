@@ -6,7 +6,10 @@ from random import Random
 from producers.record import key_of, partition_of
 from schemas.codec import LATEST, encode
 from schemas.events import Fact
-from schemas.topics import FACTS, TOPIC_OF, TRANSFERS, VALUE_BYTES_MAX
+from schemas.topics import CHECKINS, EVALUATIONS, HOURS, TOPIC_OF, VALUE_BYTES_MAX
+
+_SIMULATED = (CHECKINS, HOURS, EVALUATIONS)
+"""The topics that a simulated history writes facts to; whoever is measured over one reads these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,5 @@ def raw_record(rng: Random, near: Fact, partitions: int) -> RawRecord:
             wrong = (partition_of(key, partitions) + 1) % partitions
             return RawRecord(topic, key if partitions > 1 else b"", encode(near), wrong)
         case _:
-            # Transfers are the worker's alone to write.
-            others = [other for other in FACTS if other not in (topic, TRANSFERS)]
+            others = [other for other in _SIMULATED if other != topic]
             return RawRecord(rng.choice(others), key, encode(near))
