@@ -16,6 +16,7 @@ from schemas.events import (
     HoursClaimed,
     HoursGranted,
     HoursImported,
+    MovedPlace,
     TrainingRecorded,
 )
 from schemas.posting import Line, Outcome, Posting, State
@@ -32,6 +33,7 @@ Placed = (
     | HoursImported
     | TrainingRecorded
     | CorrectionRequested
+    | MovedPlace
 )
 
 _PIECES: tuple[tuple[State, str], ...] = (

@@ -6,6 +6,7 @@ from typing import Final
 from ledger.acts import Act
 from ledger.catalogue import Place
 from ledger.record import Record
+from ledger.results import place_of
 from ledger.spans import Facts, Span
 from schemas.events import (
     Actor,
@@ -90,15 +91,7 @@ def _moved_place(place: Place | None) -> MovedPlace | None:
 
 
 def _place(moved: MovedPlace | None) -> Place | None:
-    if moved is None:
-        return None
-    return Place(
-        moved.activity_id,
-        moved.project_id,
-        moved.site_id,
-        moved.recording_org_id,
-        moved.host_org_id,
-    )
+    return None if moved is None else place_of(moved)
 
 
 def _moved_act(act: Act) -> MovedAct:
