@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from consumers.query import Query
-from consumers.taken import Taken, rules, taken
+from consumers.registry import catalogue
+from consumers.taken import Taken, taken
 from consumers.wording import moment
 from ledger.catalogue import Catalogue
 from ledger.evaluations import evaluation_deadline
@@ -87,7 +88,7 @@ def unevaluated(query: Query, as_of: int, limit: int = 100) -> dict[str, Any]:
     The deadline is the project's policy's, 10 working days if it says nothing (Order 67,
     article 11).
     """
-    known = rules(query, _RULES, as_of)
+    known = catalogue(query, _RULES, as_of)
     today = known.local_day(None, as_of)
     due = {
         project_id: deadline

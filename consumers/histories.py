@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from consumers.identity import counted_by
+from consumers.persons import counted_by
 from consumers.query import Query, as_known, if_asked
 from consumers.questions import asked_for, decoded, quarantine_of, quarantine_with_key
 from consumers.wording import moment, reason_texts

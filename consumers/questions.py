@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from consumers.identity import counted_by
 from consumers.measures import By, breakdown, measures
+from consumers.persons import counted_by
 from consumers.query import Query, as_known, if_asked, lines
 from consumers.wording import moment, reason_texts
 from schemas.codec import Undecodable, decode_event

@@ -23,22 +23,32 @@ _OF_PROJECT = (
     "shift_id IN (SELECT shift_id FROM event WHERE topic = 'registry.catalogue' "
     "AND type = 'ShiftScheduled' AND project_id = {project_id:String})"
 )
+_ABOUT = "arrayExists(id -> position(assumeNotNull(value), id) > 0, {ids:Array(String)})"
 
 
 def published(
-    query: Query, types: Iterable[str], as_of: int | None = None, project_id: str | None = None
+    query: Query,
+    types: Iterable[str],
+    as_of: int | None = None,
+    project_id: str | None = None,
+    about: Iterable[str] | None = None,
 ) -> list[CatalogueEvent]:
     """The admitted catalogue events of some types in their order; those about a project's shifts
-    alone where a project is named."""
+    alone where a project is named, those whose bytes hold one of the ids where some are."""
+    which, values = "", as_known(as_of)
+    if project_id is not None:
+        which += f" AND {_OF_PROJECT}"
+        values["project_id"] = project_id
+    if about is not None:
+        which += f" AND {_ABOUT}"
+        values["ids"] = sorted(about)
     rows = query(
         "SELECT offset, toUnixTimestamp64Micro(recorded_at) AS recorded, hex(key) AS key_hex, "
         "hex(value) AS value_hex FROM event WHERE topic = 'registry.catalogue' "
-        f"AND type IN {{types:Array(String)}}{if_asked(as_of)}"
-        + ("" if project_id is None else f" AND {_OF_PROJECT}")
-        + " ORDER BY partition, offset",
-        types=list(types), **as_known(as_of),
-        **({} if project_id is None else {"project_id": project_id}),
-    )  # fmt: skip
+        f"AND type IN {{types:Array(String)}}{if_asked(as_of)}{which} ORDER BY partition, offset",
+        types=list(types),
+        **values,
+    )
     found = []
     nothing = Catalogue()
     for row in rows:
@@ -46,7 +56,7 @@ def published(
             event: Any = decode_event(bytes.fromhex(row["value_hex"]))
         except Undecodable:
             continue
-        key = bytes.fromhex(row["key_hex"]).decode("utf-8", "replace")
+        key = bytes.fromhex(row["key_hex"] or "").decode("utf-8", "replace")
         record = Record(CATALOGUE, 0, row["offset"], row["recorded"], key, event)
         if barred(record, nothing) is None:
             found.append(event)

@@ -1,16 +1,11 @@
-"""What the ledger took of evaluations and of recognition, and the rules that were in force."""
+"""What the ledger took of evaluations and of recognition."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from consumers.query import Query
-from ledger.admission import barred
-from ledger.catalogue import Catalogue
-from ledger.publish import publish
-from ledger.record import Record
-from schemas.codec import Undecodable, decode_event
-from schemas.topics import CATALOGUE
+from schemas.codec import decode_event
 from schemas.validity import LATEST
 
 _TAKEN = frozenset({"posted", "held"})
@@ -64,27 +59,3 @@ def taken(
     for row in rows:
         event = decode_event(bytes.fromhex(row["value_hex"]))
         yield Taken(event, row["sequence"], row["outcome"], row["reason"], row["recorded"])
-
-
-def rules(query: Query, types: Iterable[str], as_of: int | None = None) -> Catalogue:
-    """The catalogue as far as these types of events make it, as known at `as_of`."""
-    known = Catalogue()
-    rows = query(
-        "SELECT offset, toUnixTimestamp64Micro(recorded_at) AS recorded, hex(key) AS key_hex, "
-        "hex(value) AS value_hex FROM event WHERE topic = {topic:String} "
-        "AND type IN {types:Array(String)} "
-        "AND toUnixTimestamp64Micro(recorded_at) <= {as_of:Int64} ORDER BY partition, offset",
-        topic=CATALOGUE,
-        types=list(types),
-        as_of=LATEST if as_of is None else as_of,
-    )
-    for row in rows:
-        try:
-            event: Any = decode_event(bytes.fromhex(row["value_hex"]))
-        except Undecodable:
-            continue
-        key = bytes.fromhex(row["key_hex"] or "").decode("utf-8", "replace")
-        record = Record(CATALOGUE, 0, row["offset"], row["recorded"], key, event)
-        if barred(record, known) is None:
-            publish(known, event)
-    return known

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from consumers.query import Query
-from consumers.taken import Taken, rules, taken
+from consumers.registry import catalogue
+from consumers.taken import Taken, taken
 from ledger.catalogue import Catalogue
 from ledger.policy import Policy
 from schemas.times import iso_date
@@ -89,7 +90,7 @@ def volunteer(query: Query, volunteer_id: str, as_of: int | None) -> Volunteer:
     return Volunteer(
         steps,
         list(taken(query, RECOGNITION, as_of, volunteer_id)),
-        rules(query, ("PolicyPublished",), as_of),
+        catalogue(query, ("PolicyPublished",), as_of),
         newest if as_of is None else as_of,
         len(postings),
     )

@@ -55,3 +55,15 @@ def test_an_erased_registration_is_merged_no_more(trail: Trail) -> None:
     merged(book, "v-2", "v-1")
     fill(trail, book.inputs + book.outputs())
     assert total(trail.query, "v-2")["volunteer_id"] == "v-2"
+
+
+def test_a_merge_that_the_catalogue_quarantined_merges_nobody(trail: Trail) -> None:
+    book = Book()
+    book.serve("v-2", "s-1", line(45))
+    merged(book, "v-2", "v-1")
+    good = book.inputs.pop()
+    stray = [good._replace(key=key, offset=good.offset + n) for n, key in enumerate((None, b"v-9"))]
+    fill(trail, book.inputs + stray + book.outputs())
+    assert total(trail.query, "v-2")["volunteer_id"] == "v-2"
+    fill(trail, [good._replace(offset=good.offset + 2)])
+    assert total(trail.query, "v-2")["volunteer_id"] == "v-1"
