@@ -9,6 +9,8 @@ from bench.java import Peer
 from schemas.topics import PARTITIONS
 
 WORKER = "worker"
+QUICK_WORKER = "workers"
+"""The worker of bench-quick: a process a core, as Kafka Streams has a thread a core."""
 QUICK_STREAMS = "streams-c1"
 """The Kafka Streams of bench-quick: in so short a run the quicker of Java's compilers wins."""
 
@@ -29,17 +31,17 @@ class Contestant:
     note: str
     command: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
-    processes: int = 1
     ends: bool = False
     needs: Needs = "nothing"
+    ours: bool = False
     kafka_streams: bool = False
     checked: bool = False
     """Does it follow the peers' rules, so that its accounts can be recomputed?"""
 
 
 _RAW = "consumes, decodes, counts; writes nothing"
-_THREADS = min(os.cpu_count() or 1, PARTITIONS)
-_STREAMS = f"simpler rules; threads: {_THREADS}"
+_CORES = min(os.cpu_count() or 1, PARTITIONS)
+_STREAMS = f"simpler rules; threads: {_CORES}"
 _C1 = "-XX:TieredStopAtLevel=1"
 _JVM = ("-XX:+UseSerialGC", "-Xmx2g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 
@@ -61,7 +63,7 @@ def _streams(
         "shilu.peer.Main",
         *("--bootstrap", "{bootstrap}", "--app-id", "{app_id}"),
         *("--schemas", "{schemas}", "--state-dir", "{home}/state"),
-        *("--store", store, "--cache", cache, "--threads", str(_THREADS)),
+        *("--store", store, "--cache", cache, "--threads", str(_CORES)),
     )
     title = f"Kafka Streams EOS v2, {what}"
     return Contestant(key, title, _STREAMS, command, needs="java", kafka_streams=True, checked=True)
@@ -72,13 +74,13 @@ def _worker(key: str, title: str, processes: int) -> Contestant:
         key,
         title,
         "the full rules",
-        (sys.executable, "-m", "deploy.cli", "worker", "--name", "worker-{number}"),
+        (sys.executable, "-m", "deploy.cli", "worker", "--processes", str(processes)),
         (
-            ("SHILU_HOME", "{home}/{number}"),
+            ("SHILU_HOME", "{home}"),
             ("SHILU_BOOTSTRAP", "{bootstrap}"),
             ("SHILU_APP_ID", "{app_id}"),
         ),
-        processes=processes,
+        ours=True,
     )
 
 
@@ -106,7 +108,7 @@ ALL = (
         checked=True,
     ),
     _worker(WORKER, "shilu worker, one process", 1),
-    _worker("worker-2", "shilu worker, two processes", 2),
+    _worker(QUICK_WORKER, f"shilu worker, {_CORES} processes", _CORES),
 )
 
 BY_KEY = {contestant.key: contestant for contestant in ALL}

@@ -76,10 +76,10 @@ def run_one(
     seconds_max: float,
 ) -> Measured:
     """One run of one contestant; its outputs stay."""
-    found = starts(contestant, ground.bootstrap, tools, app_id, facts, home)
+    start = start_of(contestant, ground.bootstrap, tools, app_id, facts, home)
     with ground.following(app_id) as done, bar(contestant.title) as told:
         return watch(
-            found,
+            start,
             facts=facts,
             done=None if contestant.ends else done,
             seconds_max=seconds_max,
@@ -87,28 +87,22 @@ def run_one(
         )
 
 
-def starts(
+def start_of(
     contestant: Contestant, bootstrap: str, tools: Tools, app_id: str, facts: int, home: Path
-) -> list[Start]:
-    """The processes of a contestant, with everything filled in."""
-    found = []
-    for number in range(1, contestant.processes + 1):
-        words = {
-            "bootstrap": bootstrap,
-            "app_id": app_id,
-            "facts": str(facts),
-            "home": str(home),
-            "number": str(number),
-            "schemas": str(_SCHEMAS),
-            "java": tools.java.java if tools.java else "",
-            "jars": tools.java.jars if tools.java else "",
-            "quix_python": tools.quix_python or "",
-        }
-        found.append(
-            Start(
-                tuple(word.format(**words) for word in contestant.command),
-                {name: value.format(**words) for name, value in contestant.environment},
-                home / f"{number}.log",
-            )
-        )
-    return found
+) -> Start:
+    """The process of a contestant, with everything filled in."""
+    words = {
+        "bootstrap": bootstrap,
+        "app_id": app_id,
+        "facts": str(facts),
+        "home": str(home),
+        "schemas": str(_SCHEMAS),
+        "java": tools.java.java if tools.java else "",
+        "jars": tools.java.jars if tools.java else "",
+        "quix_python": tools.quix_python or "",
+    }
+    return Start(
+        tuple(word.format(**words) for word in contestant.command),
+        {name: value.format(**words) for name, value in contestant.environment},
+        home / "log",
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench import standings
 from bench.bars import console
-from bench.contestants import ALL, BY_KEY, QUICK_STREAMS, WORKER, Contestant, Tools
+from bench.contestants import ALL, BY_KEY, QUICK_STREAMS, QUICK_WORKER, Contestant, Tools
 from bench.ground import Ground
 from bench.java import build
 from bench.log import Log
@@ -56,7 +56,7 @@ def main() -> None:
 
 def quick(asked: argparse.Namespace, began: float) -> None:
     """A B A B of the worker and Kafka Streams within QUICK_SECONDS; ends with the ratio line."""
-    contestants = [BY_KEY[key] for key in (WORKER, QUICK_STREAMS)]
+    contestants = [BY_KEY[key] for key in (QUICK_WORKER, QUICK_STREAMS)]
 
     def seconds_max(left: int) -> float:
         rest = QUICK_SECONDS - (time.monotonic() - began) - _CLEARING_SECONDS * left

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from operator import itemgetter
 from pathlib import Path
 
-from bench.contestants import WORKER, Contestant
+from bench.contestants import Contestant
 from bench.watch import Measured
 from deploy.jars import KAFKA_VERSION
 
@@ -63,12 +64,35 @@ def table(results: Rounds) -> str:
 
 
 def ratio_line(results: Rounds) -> str:
-    """The worker's rates over the best ones of Kafka Streams: by the clock, and per CPU-second."""
-    ours = next(Medians.of(runs) for who, runs in results.items() if who.key == WORKER)
+    """The worker's best rates over the best of Kafka Streams: by the clock, and per CPU-second."""
+    ours = [Medians.of(runs) for who, runs in results.items() if who.ours]
     theirs = [Medians.of(runs) for who, runs in results.items() if who.kafka_streams]
-    wall = ours.wall / max(medians.wall for medians in theirs)
-    cpu = ours.cpu / max(medians.cpu for medians in theirs)
+    wall = max(m.wall for m in ours) / max(m.wall for m in theirs)
+    cpu = max(m.cpu for m in ours) / max(m.cpu for m in theirs)
     return f"worker/kafka-streams wall {wall:.2f} cpu {cpu:.2f}"
+
+
+def ahead(results: Rounds) -> str:
+    """Where a peer that does the job is ahead of the worker's best, in a sentence; limits apart."""
+    ours = [Medians.of(runs) for who, runs in results.items() if who.ours]
+    peers = {w.title: Medians.of(r) for w, r in results.items() if not (w.ours or w.ends)}
+    if not ours or not peers:
+        return ""
+    measures: dict[str, tuple[float, dict[str, float]]] = {
+        "events/s": (max(m.wall for m in ours), {t: m.wall for t, m in peers.items()}),
+        "events/CPU-second": (max(m.cpu for m in ours), {t: m.cpu for t, m in peers.items()}),
+        "memory": (
+            1 / min(m.peak_mb for m in ours),
+            {title: 1 / m.peak_mb for title, m in peers.items()},
+        ),
+    }
+    found = [
+        f"{name}: " + ", ".join(f"{t} ({rate / best:.2f}×)" for t, rate in rates if rate > best)
+        for name, (best, by_title) in measures.items()
+        if (rates := sorted(by_title.items(), key=itemgetter(1), reverse=True))[0][1] > best
+    ]
+    where = "; ".join(found) or "nowhere"
+    return f"Best of the worker against the peers that do the job; a peer is ahead in: {where}."
 
 
 def circumstances(rounds: int, java: str | None) -> str:
@@ -95,7 +119,9 @@ def write(page: Path, text: str) -> None:
 
 def sections(shapes: Iterable[tuple[str, Rounds]]) -> str:
     """The tables of several shapes of log, each under its name."""
-    return "\n\n".join(f"### {name}\n\n{table(results)}" for name, results in shapes)
+    return "\n\n".join(
+        f"### {name}\n\n{table(results)}\n\n{ahead(results)}" for name, results in shapes
+    )
 
 
 def _version(package: str) -> str | None:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,51 +64,48 @@ class Measured:
 
 @dataclass(slots=True)
 class Tree:
-    """CPU seconds and memory of processes and their descendants, also of those that have ended."""
+    """CPU seconds and memory of a process and its descendants, also of those that have ended."""
 
-    roots: Sequence[psutil.Process]
+    root: psutil.Process
     peak_bytes: int = 0
     _cpu: dict[tuple[int, float], float] = field(default_factory=dict)
 
     def look(self) -> float:
         """CPU seconds so far."""
         resident = 0
-        for root in self.roots:
-            with suppress(psutil.Error):
-                for process in (root, *root.children(recursive=True)):
-                    with suppress(psutil.Error):
-                        times = process.cpu_times()
-                        identity = (process.pid, process.create_time())
-                        self._cpu[identity] = times.user + times.system
-                        resident += process.memory_info().rss
+        with suppress(psutil.Error):
+            for process in (self.root, *self.root.children(recursive=True)):
+                with suppress(psutil.Error):
+                    times = process.cpu_times()
+                    identity = (process.pid, process.create_time())
+                    self._cpu[identity] = times.user + times.system
+                    resident += process.memory_info().rss
         self.peak_bytes = max(self.peak_bytes, resident)
         return sum(self._cpu.values())
 
 
 def watch(
-    starts: Sequence[Start],
+    start: Start,
     *,
     facts: int,
     done: Callable[[], int] | None,
     seconds_max: float,
     told: Callable[[int], None],
 ) -> Measured:
-    """Start the processes and measure until all facts are done or the time is up.
+    """Start a process and measure it and all it starts, until all facts are done or the time is up.
 
     `done` says how many facts are; None: a contestant is done when it has ended. Raises Failed.
     """
     began = time.monotonic()
-    processes = [_spawn(start) for start in starts]
+    process = _spawn(start)
     try:
         if done is None:
-            return _until_ended(starts, processes, facts, began)
-        return _until_done(starts, processes, facts, done, began, seconds_max, told)
+            return _until_ended(start, process, facts, began)
+        return _until_done(start, process, facts, done, began, seconds_max, told)
     finally:
-        family = [child for process in processes for child in _children(process)]
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            _reap(process)
+        family = _children(process)
+        process.terminate()
+        _reap(process)
         for child in family:
             with suppress(psutil.NoSuchProcess):
                 child.kill()
@@ -123,15 +120,15 @@ def _children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 
 def _until_done(
-    starts: Sequence[Start],
-    processes: Sequence[subprocess.Popen[bytes]],
+    start: Start,
+    process: subprocess.Popen[bytes],
     facts: int,
     done: Callable[[], int],
     began: float,
     seconds_max: float,
     told: Callable[[int], None],
 ) -> Measured:
-    tree = Tree([psutil.Process(process.pid) for process in processes])
+    tree = Tree(psutil.Process(process.pid))
     samples = [Sample(0, 0.0, 0.0)]
     while samples[-1].events < facts and (now := time.monotonic() - began) < seconds_max:
         # Asked first: one that ends by itself may have done so since.
@@ -140,33 +137,26 @@ def _until_done(
         if events > samples[-1].events:
             samples.append(Sample(events, now, cpu))
             told(events)
-        elif any(process.poll() is not None for process in processes) and done() < facts:
-            raise Failed(_last_words(starts))
+        elif process.poll() is not None and done() < facts:
+            raise Failed(_last_words(start))
         time.sleep(POLL_SECONDS)
     end = samples[-1]
     if end.events == 0:
-        raise Failed(f"nothing done in {seconds_max:.0f} s\n{_last_words(starts)}")
+        raise Failed(f"nothing done in {seconds_max:.0f} s\n{_last_words(start)}")
     half = next(sample for sample in samples if sample.events * 2 >= end.events)
     return Measured(end, half, tree.peak_bytes >> 20)
 
 
 def _until_ended(
-    starts: Sequence[Start],
-    processes: Sequence[subprocess.Popen[bytes]],
-    facts: int,
-    began: float,
+    start: Start, process: subprocess.Popen[bytes], facts: int, began: float
 ) -> Measured:
     """The kernel's own account of a process that has ended is exact."""
-    cpu, peak = 0.0, 0
-    for process in processes:
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise Failed(_last_words(starts))
-        cpu += used.ru_utime + used.ru_stime
-        peak += used.ru_maxrss >> 10
-    end = Sample(facts, time.monotonic() - began, cpu)
-    return Measured(end, end, peak)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise Failed(_last_words(start))
+    end = Sample(facts, time.monotonic() - began, used.ru_utime + used.ru_stime)
+    return Measured(end, end, used.ru_maxrss >> 10)
 
 
 def _spawn(start: Start) -> subprocess.Popen[bytes]:
@@ -188,5 +178,5 @@ def _reap(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _last_words(starts: Sequence[Start]) -> str:
-    return "\n".join(start.log.read_text("utf-8", "replace")[-2000:] for start in starts)
+def _last_words(start: Start) -> str:
+    return start.log.read_text("utf-8", "replace")[-2000:]

@@ -6,6 +6,7 @@ is used.
 
 import asyncio
 import gc
+import importlib
 import logging
 import sys
 import time
@@ -17,11 +18,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from deploy.errors import ShiluError
+from deploy.forks import run_forked
 from deploy.lang import text
 from deploy.local import bootstrap, note_process
 from deploy.settings import Settings
 
 if TYPE_CHECKING:
+    from streams.partition import Restoring
     from streams.preflight import Ground
 
 
@@ -99,8 +102,24 @@ def register(app: typer.Typer) -> None:
         name: Annotated[
             str, typer.Option(help=text("本进程在 run/ 下的名字", "this process's name under run/"))
         ] = "worker",
+        processes: Annotated[
+            int,
+            typer.Option(
+                min=1,
+                help=text(
+                    "并行的进程数,一核一个;各占 run/ 下的 NAME-1、NAME-2…",
+                    "how many side by side, one a core; NAME-1, NAME-2… under run/",
+                ),
+            ),
+        ] = 1,
         web_port: Annotated[
-            int, typer.Option(help=text("健康检查端口,0 为任选", "port of /health; 0: a free one"))
+            int,
+            typer.Option(
+                help=text(
+                    "健康检查端口,多进程时依次加一;0 为任选",
+                    "port of /health, the next ones for more processes; 0: free ones",
+                )
+            ),
         ] = 0,
         session_seconds: Annotated[
             float,
@@ -109,36 +128,73 @@ def register(app: typer.Typer) -> None:
             ),
         ] = 6.0,
     ) -> None:
-        import faust
-
-        from streams.app import build
-
         settings = Settings()
         address = bootstrap(settings)
-        noted: list[Path] = []
-        parts = build(
-            bootstrap=address,
-            app_id=settings.app_id,
-            ground=ground_of(address),
-            datadir=settings.place / "worker",
-            web_port=web_port,
-            session_seconds=session_seconds,
-            clock=time.time,
-            restoring=RestoreBar().told,
-            announce=lambda port: noted.append(note_process(settings, name, port=port)),
-        )
         (settings.place / "worker").mkdir(parents=True, exist_ok=True)
-        # What was imported stays; a fold makes many objects and hardly a cycle.
-        gc.freeze()
-        try:
-            faust.Worker(
-                parts.app,
-                parts.catalogue,
-                parts.web,
-                loglevel="info",
-                redirect_stdouts=False,
-                quiet=not sys.stderr.isatty(),
-            ).execute_from_commandline()
-        finally:
-            for note in noted:
-                note.unlink(missing_ok=True)
+        ground = ground_of(address)
+        bar = RestoreBar()
+        _imported()
+
+        def run(known_as: str, port: int, restoring: "Restoring") -> None:
+            _run(settings, address, ground, known_as, port, session_seconds, restoring)
+
+        if processes == 1:
+            run(name, web_port, bar.told)
+            return
+        ports = {f"{name}-{n}": web_port and web_port + n - 1 for n in range(1, processes + 1)}
+        raise SystemExit(
+            run_forked(
+                list(ports),
+                lambda known_as, tell: run(known_as, ports[known_as], lambda *at: tell(at)),
+                lambda at: bar.told(*at),
+            )
+        )
+
+
+def _imported() -> None:
+    """Import what a worker needs, and keep the collector from looking through it ever after.
+
+    A fold makes many objects and hardly a cycle; and what is never looked at stays shared by forks.
+    """
+    importlib.import_module("streams.app")
+    gc.freeze()
+
+
+def _run(
+    settings: Settings,
+    address: str,
+    ground: "Ground",
+    name: str,
+    web_port: int,
+    session_seconds: float,
+    restoring: "Restoring",
+) -> None:
+    """One worker process, until it is asked to end."""
+    import faust
+
+    from streams.app import build
+
+    noted: list[Path] = []
+    parts = build(
+        bootstrap=address,
+        app_id=settings.app_id,
+        ground=ground,
+        datadir=settings.place / "worker",
+        web_port=web_port,
+        session_seconds=session_seconds,
+        clock=time.time,
+        restoring=restoring,
+        announce=lambda port: noted.append(note_process(settings, name, port=port)),
+    )
+    try:
+        faust.Worker(
+            parts.app,
+            parts.catalogue,
+            parts.web,
+            loglevel="info",
+            redirect_stdouts=False,
+            quiet=not sys.stderr.isatty(),
+        ).execute_from_commandline()
+    finally:
+        for note in noted:
+            note.unlink(missing_ok=True)

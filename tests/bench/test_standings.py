@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.contestants import BY_KEY, QUICK_STREAMS, WORKER
-from bench.standings import MARKERS, PAGE, Medians, Rounds, ratio_line, table, write
+from bench.standings import MARKERS, PAGE, Medians, Rounds, ahead, ratio_line, table, write
 from bench.watch import Measured, Sample
 
 OURS, THEIRS = BY_KEY[WORKER], BY_KEY[QUICK_STREAMS]
@@ -38,6 +38,28 @@ def test_the_ratio_line_is_over_the_best_kafka_streams_there_is() -> None:
     slow_but_thrifty = [measured(100_000, 100.0, 5.0)]
     found = {**results(), BY_KEY["streams"]: slow_but_thrifty, BY_KEY["quix"]: results()[OURS]}
     assert ratio_line(found) == "worker/kafka-streams wall 0.67 cpu 0.75"
+
+
+def test_the_ratio_line_is_of_the_best_worker_there_is() -> None:
+    # More processes: quicker by the clock, dearer by CPU.
+    found = {**results(), BY_KEY["workers"]: [measured(90_000, 3.0, 9.0)]}
+    assert ratio_line(found) == "worker/kafka-streams wall 2.00 cpu 2.00"
+
+
+def test_where_a_peer_is_ahead_is_said() -> None:
+    assert ahead(results()).endswith(
+        "ahead in: events/s: Kafka Streams EOS v2, RocksDB, cache, only Java's C1 (1.50×)."
+    )
+    lean = {**results(), BY_KEY["quix"]: [measured(1_000, 1.0, 1.0, peak_mb=50)]}
+    assert ahead(lean).endswith("(1.50×); memory: Quix Streams, exactly once (2.00×).")
+    assert ahead({OURS: results()[OURS], BY_KEY["quix"]: [measured(9, 9.0, 9.0)]}).endswith(
+        "ahead in: nowhere."
+    )
+
+
+def test_a_limit_that_does_not_do_the_job_is_not_ahead() -> None:
+    limit = {OURS: results()[OURS], BY_KEY["confluent"]: [measured(10**6, 1.0, 1.0, 1)]}
+    assert ahead(limit) == ""
 
 
 def test_the_ratio_line_has_a_form_that_scripts_can_read() -> None:

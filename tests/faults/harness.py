@@ -118,9 +118,10 @@ class Cluster:
                 stderr=out,
             )
 
-    def worker(self, name: str) -> None:
+    def worker(self, name: str, processes: int = 1) -> None:
         """Start a worker."""
-        self.start(name, "worker", "--name", name, "--session-seconds", str(SESSION_SECONDS))
+        session = ("--session-seconds", str(SESSION_SECONDS))
+        self.start(name, "worker", "--name", name, "--processes", str(processes), *session)
 
     def trail_owned(self) -> bool:
         """Does a live sink answer for the trail?"""

@@ -66,8 +66,9 @@ def test_killing_a_live_worker_loses_and_doubles_nothing(
     for number in range(TIMES):
         cluster.moves("before the kill")
         time.sleep(chance.uniform(0, 2))
+        # One with two processes every other time: those end with the one that is killed.
         cluster.kill(f"w{number}")
-        cluster.worker(f"w{number + 1}")
+        cluster.worker(f"w{number + 1}", processes=2 - number % 2)
     cluster.moves("after the last kill")
     settle(cluster, sender)
     assert cluster.stop(f"w{TIMES}") < 10
