@@ -11,6 +11,9 @@ PLAIN_TESTS := tests/ledger tests/streams tests/contract
 RECKONED := .pytest_cache/reckoned.log
 CORE := $(wildcard schemas/*.py ledger/*.py streams/batch.py streams/forms.py streams/pages.py streams/store.py)
 
+# Compiled to bytecode once, also where Python may not write it: a second of every command's start.
+PACKAGES := schemas ledger producers streams consumers vault deploy
+
 .PHONY: demo test waiting reckoned faults plain compile check fix bench bench-quick bench-all bench-sink bench-trail \
   bench-recovery bench-latency bench-growth docs clean
 
@@ -88,6 +91,7 @@ $(VENV)/.run: requirements.lock pyproject.toml setup.py $(CORE) | $(VENV)/bin/uv
 	@rm -f *__mypyc*.so schemas/*.so ledger/*.so streams/*.so
 	@echo "编译核心(约一分钟) / compiling the core (about a minute; SHILU_COMPILE=0 does without)"
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps -e .
+	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
