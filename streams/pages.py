@@ -51,13 +51,16 @@ def empty(volunteer_id: str, load: Load) -> Account:
     """A new volunteer's account, or the shell of a stored one."""
 
     def day_page(number: int) -> DayPage:
+        if number < account.first_day or number > account.last_day:
+            return {}
         value = load(f"d{number}")
         return {} if value is None else unpack_day(value, number)
 
     def bucket(number: int) -> bytes:
         return load(f"b{number}") or b""
 
-    return Account(volunteer_id, days=Pages(day_page), buckets=Pages(bucket))
+    account = Account(volunteer_id, days=Pages(day_page), buckets=Pages(bucket))
+    return account
 
 
 def pack(account: Account, inline: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
