@@ -7,7 +7,9 @@ cost of an event must stay flat. `make bench-growth`; `--full` takes the largest
 import argparse
 import time
 from collections.abc import Iterator
-from itertools import islice
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -23,6 +25,7 @@ from schemas.events import Actor, CheckedIn, CheckedOut, Event
 from schemas.times import DAY, HOUR, day
 from schemas.topics import CHECKINS, PARTITIONS
 from streams.batch import fold_chunk, partition_of
+from streams.shelf import Shelf
 from streams.store import Store
 
 MEASURED_EVENTS = 4_000
@@ -47,33 +50,47 @@ def _whole_log(events: int, volunteers: int) -> float:
 def by_accounts(sizes: list[int]) -> Points:
     """Microseconds an event for the next events of a ledger with so many accounts."""
     points: Points = []
-    store, made = Store(0), 0
-    for size in sizes:
-        made = _add_accounts(store, made, size)
-        points.append((size, _timed(store, _days_work(store, size))))
-        console.print(f"{size:,} accounts: {points[-1][1]:.1f} µs an event")
+    with _shelved() as store:
+        made = 0
+        for size in sizes:
+            made = _add_accounts(store, made, size)
+            points.append((size, _timed(store, _days_work(size))))
+            console.print(f"{size:,} accounts: {points[-1][1]:.1f} µs an event")
     return points
+
+
+@contextmanager
+def _shelved() -> Iterator[Store]:
+    """An empty ledger as a worker has it: its records on local disk."""
+    with TemporaryDirectory() as folder:
+        shelf = Shelf(Path(folder), 0)
+        yield shelf.store()
+        shelf.close()
 
 
 def by_history(sizes: list[int]) -> Points:
     """Microseconds an event of a volunteer who has so many sessions, twenty more at a time."""
     points: Points = []
     for size in sizes:
-        store = Store(0)
-        names = [_name(number) for number in range(20 if size <= 1_000 else 1)]
-        for name in names:
-            for first in range(0, size, CHUNK // 2):
-                count = min(CHUNK // 2, size - first)
-                _fold(store, _records(store, _sessions(name, first, count)))
-        spent, events = 0.0, 0
-        for turn in range(20):
-            name = names[turn % len(names)]
-            more = list(_sessions(name, size + turn // len(names) * 20, 20))
-            spent += _timed(store, more) * len(more)
-            events += len(more)
-        points.append((size, spent / events))
+        with _shelved() as store:
+            points.append((size, _after(store, size)))
         console.print(f"{size:,} sessions: {points[-1][1]:.1f} µs an event")
     return points
+
+
+def _after(store: Store, size: int) -> float:
+    names = [_name(number) for number in range(20 if size <= 1_000 else 1)]
+    for name in names:
+        for first in range(0, size, CHUNK // 2):
+            count = min(CHUNK // 2, size - first)
+            _fold(store, _records(store, _sessions(name, first, count)))
+    spent, events = 0.0, 0
+    for turn in range(20):
+        name = names[turn % len(names)]
+        more = list(_sessions(name, size + turn // len(names) * 20, 20))
+        spent += _timed(store, more) * len(more)
+        events += len(more)
+    return spent / events
 
 
 def _name(number: int) -> str:
@@ -89,18 +106,24 @@ def _add_accounts(store: Store, made: int, size: int) -> int:
     if not made:
         _fold(store, _records(store, _sessions(_name(0), 0, 1)))
     old = _name(0)
-    value = store.records[old]
-    for number in range(max(made, 1), size):
-        name = _name(number)
-        store.put(name, value.replace(old.encode(), name.encode()), store.due.get(old))
+    value = store.records.get(old)
+    assert value is not None
+    for first in range(max(made, 1), size, CHUNK):
+        some = range(first, min(first + CHUNK, size))
+        store.take(
+            [
+                (name, value.replace(old.encode(), name.encode()), store.due.get(old), "")
+                for name in map(_name, some)
+            ]
+        )
     return size
 
 
-def _days_work(store: Store, accounts: int) -> list[Event]:
+def _days_work(accounts: int) -> list[Event]:
     """Check-ins and check-outs of volunteers from all over the ledger, on a later day."""
     step = max(accounts * 2 // MEASURED_EVENTS, 1)
-    names = islice(sorted(store.due | store.records), 0, None, step)
-    return [event for name in names if "/" not in name for event in _sessions(name, 40, 1)]
+    names = [_name(number) for number in range(0, accounts, step)]
+    return [event for name in names for event in _sessions(name, 40, 1)]
 
 
 def _sessions(name: str, first: int, count: int) -> Iterator[Event]:

@@ -77,8 +77,7 @@ def _record(sending: Sending, offsets: dict[tuple[str, int], int]) -> Record:
 
 def commit(store: Store, done: batch.Folded) -> None:
     """What a worker does in memory once a chunk's transaction is committed."""
-    for change in done.changes:
-        store.put(*change)
+    store.take(done.changes)
     if done.working is not None:
         done.working.keep()
 

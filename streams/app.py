@@ -4,6 +4,7 @@ Everything is made in `build` and nothing at import, so that a process has one p
 """
 
 import asyncio
+import gc
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import faust
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import IllegalStateError, KafkaError
+from faust.tables.manager import TableManager
 from faust.types import TP
 
 from schemas.codec import encode
@@ -21,15 +23,26 @@ from schemas.topics import CHECKINS, FACTS
 from streams.catalogue import CatalogueFollower
 from streams.looker import Looker
 from streams.ownership import Ownership
-from streams.partition import Partition, Restoring, open_partition
+from streams.partition import Partition, open_partition
 from streams.preflight import Ground
+from streams.restore import Restoring
 from streams.transport import BatchTransport
 from streams.web import Web
 
 TICK_SECONDS = 60.0
 
+SWEEP_SECONDS = 60.0
+
 TICK_KEY = b"tick"
 """Record key of ClockTicked, which belongs to a partition and not to a volunteer."""
+
+
+class _NoTables(TableManager):
+    """Faust's table manager without the second for which it waits for tables to be declared."""
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class Worker(NamedTuple):
@@ -62,7 +75,13 @@ def build(
     follower = CatalogueFollower(bootstrap, beacon=app.beacon, loop=app.loop)
 
     async def open_one(partition: int) -> Partition:
-        return await open_partition(partition, bootstrap=bootstrap, app_id=app_id, restoring=told)
+        return await open_partition(
+            partition,
+            bootstrap=bootstrap,
+            app_id=app_id,
+            shelves=datadir / "accounts",
+            restoring=told,
+        )
 
     async def seek(topic: str, partition: int, offset: int) -> None:
         # A partition that was given up meanwhile is somebody else's to read.
@@ -82,6 +101,7 @@ def build(
 
     web = Web(ownership, health, web_port, announce, beacon=app.beacon, loop=app.loop)
     _agent(app, ownership, ground)
+    _sweeper(app)
     if not ground.producer_time:
         _clock(app, ownership, bootstrap, clock)
 
@@ -98,6 +118,7 @@ def _app(
         topic_partitions=ground.partitions,
         topic_allow_declare=False,
         topic_disable_leader=True,
+        TableManager=_NoTables,
         table_standby_replicas=0,
         web_enabled=False,
         # No result of ours hangs on Faust's acknowledgements.
@@ -164,6 +185,18 @@ def _clock(
             app.log.warning("the clock could not tick: %r", error)
         finally:
             await asyncio.wait_for(producer.stop(), 3)
+
+
+def _sweeper(app: faust.App) -> None:
+    """Collect cycles once a minute.
+
+    A fold makes many objects and hardly a cycle; to look for one whenever so many objects had been
+    made took a twentieth of the time.
+    """
+
+    @app.timer(SWEEP_SECONDS)  # type: ignore[untyped-decorator]
+    async def sweep() -> None:
+        gc.collect()
 
 
 def _health(follower: CatalogueFollower, ownership: Ownership) -> dict[str, Any]:

@@ -63,7 +63,8 @@ def fold_chunk(
     """Fold records of one topic-partition; the store's records are left as they are.
 
     A record on which the rules raise is a bug in them; it is quarantined as `internal_error` and
-    the chunk is folded again without it, so that one event cannot stop a partition.
+    the chunk is folded again without it, so that one event cannot stop a partition. Raises OSError
+    where the store's records cannot be read.
     """
     broken: dict[int, str] = {}
     while True:
@@ -71,6 +72,9 @@ def fold_chunk(
         for fetched in chunk:
             try:
                 fold_of.take(fetched)
+            except OSError:
+                # The disk below the accounts, not the record.
+                raise
             except Exception as bug:
                 broken[fetched.offset] = f"{type(bug).__name__}: {bug}"
                 break

@@ -1,30 +1,31 @@
 """One ledger partition while this worker owns it: producer, restored accounts, transactions."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from ledger.catalogue import Catalogue
 from schemas.topics import ACCOUNTS, POSTINGS, QUARANTINE, TRANSFERS
 from streams.batch import Fetched, Folded, fold_chunk
-from streams.store import DUE_HEADER, LENT_HEADER, Store
+from streams.restore import Restoring, headers_of, restored
+from streams.shelf import Shelf
+from streams.store import Store
 
 BATCH_BYTES = 900_000
 """Largest produce batch; below the broker's default limit of a megabyte."""
 
-Restoring = Callable[[int, int, int], None]
-"""Told while a partition is restored: partition, records read, records to read (an estimate)."""
-
 
 async def open_partition(
-    partition: int, *, bootstrap: str, app_id: str, restoring: Restoring
+    partition: int, *, bootstrap: str, app_id: str, shelves: Path, restoring: Restoring
 ) -> "Partition":
     """Fence whoever owned the partition before, then restore its accounts.
 
     The order matters: once the producer has started, no predecessor can commit any more, so what
-    is read afterwards is final. Raises aiokafka's KafkaError; then nothing is left open.
+    is read afterwards is final. Raises aiokafka's KafkaError or ShelfFailed; then nothing is left
+    open.
     """
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap,
@@ -34,65 +35,27 @@ async def open_partition(
     )
     try:
         await producer.start()
-        store = await _restore(partition, bootstrap, restoring)
+        shelf, store = await restored(
+            shelves / str(partition), partition, bootstrap=bootstrap, restoring=restoring
+        )
     except BaseException:
         await producer.stop()
         raise
-    return Partition(partition, app_id, producer, store)
-
-
-async def _restore(partition: int, bootstrap: str, restoring: Restoring) -> Store:
-    """Read ledger.accounts of one partition to its end."""
-    store = Store(partition)
-    tp = TopicPartition(ACCOUNTS, partition)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        max_partition_fetch_bytes=8 << 20,
-    )
-    await consumer.start()
-    try:
-        consumer.assign([tp])
-        begin = (await consumer.beginning_offsets([tp]))[tp]
-        end = (await consumer.end_offsets([tp]))[tp]
-        # The explicit offset: seek_to_beginning loses a race against the reset policy.
-        consumer.seek(tp, begin)
-        while (at := await consumer.position(tp)) < end:
-            restoring(partition, at - begin, end - begin)
-            fetched = await consumer.getmany(tp, timeout_ms=200, max_records=20_000)
-            for record in fetched.get(tp, ()):
-                store.put(record.key.decode(), record.value, *_headed(record.headers))
-        restoring(partition, end - begin, end - begin)
-    finally:
-        await consumer.stop()
-    return store
-
-
-def _headed(headers: Sequence[tuple[str, bytes]]) -> tuple[int | None, str]:
-    """When an account is due, and who counts its hours."""
-    said = dict(headers)
-    due = said.get(DUE_HEADER)
-    return None if due is None else int(due), said.get(LENT_HEADER, b"").decode()
-
-
-def _headers(due: int | None, lent_to: str) -> list[tuple[str, bytes]]:
-    """The inverse of `_headed`."""
-    told = [] if due is None else [(DUE_HEADER, b"%d" % due)]
-    return [*told, (LENT_HEADER, lent_to.encode())] if lent_to else told
+    return Partition(partition, app_id, producer, shelf, store)
 
 
 class Partition:
     """An open partition: folds batches, one Kafka transaction for each."""
 
     def __init__(
-        self, partition: int, app_id: str, producer: AIOKafkaProducer, store: Store
+        self, partition: int, app_id: str, producer: AIOKafkaProducer, shelf: Shelf, store: Store
     ) -> None:
         self.partition = partition
         self.store = store
         self._app_id = app_id
         self._producer = producer
+        self._shelf = shelf
+        self._born = shelf.born or ""
         self.folded_until: dict[str, int] = {}
         """Timestamp (ms) of the last record of each fact topic that was folded here."""
 
@@ -105,8 +68,9 @@ class Partition:
     ) -> Folded:
         """Fold records that begin at `position(topic)` and commit everything in one transaction.
 
-        Memory changes only after the commit. Raises KafkaError: the transaction may or may not
-        have been committed, and the partition must be closed and opened again to know.
+        Memory and shelf change only after the commit. Raises KafkaError or ShelfFailed: the
+        transaction may or may not have been committed, and the partition must be closed and opened
+        again to know.
         """
         folded = fold_chunk(self.store, topic, chunk, catalogue, partitions)
         source = TopicPartition(topic, self.partition)
@@ -114,12 +78,13 @@ class Partition:
         await producer.begin_transaction()
         timestamp = chunk[-1].timestamp
         changes = (
-            (key.encode(), value, timestamp, _headers(due, lent_to))
-            for key, value, due, lent_to in folded.changes
+            (change[0].encode(), change[1], timestamp, headers_of(change, self._born))
+            for change in folded.changes
         )
+        accounts = await self._send(ACCOUNTS, changes)
         sent = [
+            *accounts,
             *await self._send(POSTINGS, ((*record, []) for record in folded.postings)),
-            *await self._send(ACCOUNTS, changes),
             *await self._send(QUARANTINE, ((*record, []) for record in folded.quarantined)),
         ]
         for home, transfers in sorted(folded.transfers.items()):
@@ -129,8 +94,7 @@ class Partition:
         await producer.send_offsets_to_transaction(offsets, self._app_id)
         await producer.commit_transaction()
         self.folded_until[topic] = timestamp
-        for change in folded.changes:
-            self.store.put(*change)
+        self.store.take(folded.changes, min(sent.result().offset for sent in accounts))
         if folded.working is not None:
             folded.working.keep()
         return folded
@@ -156,4 +120,7 @@ class Partition:
 
     async def close(self) -> None:
         """Give the partition up; an open transaction is aborted by whoever opens it next."""
-        await asyncio.wait_for(self._producer.stop(), 3)
+        try:
+            await asyncio.wait_for(self._producer.stop(), 3)
+        finally:
+            self._shelf.close()

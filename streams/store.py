@@ -1,8 +1,8 @@
-"""One partition's accounts in memory, as bytes, and the working copies of a batch over them."""
+"""One partition's accounts as bytes, and the working copies of a batch over them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from ledger.account import Account
 from ledger.clock import due_at
@@ -36,16 +36,43 @@ def state_key(partition: int) -> str:
     return f"@{partition}"
 
 
+class Records(Protocol):
+    """Record key -> framed value, wherever they are kept."""
+
+    def get(self, key: str, /) -> bytes | None:
+        """The newest value of a key."""
+
+    def put(self, changes: Sequence[Change], read_from: int, /) -> None:
+        """Take over committed changes; the log has nothing newer before this offset."""
+
+
+class InMemory:
+    """Records in memory, for who folds without a worker."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+
+    def get(self, key: str, /) -> bytes | None:
+        """The newest value of a key."""
+        return self.values.get(key)
+
+    def put(self, changes: Sequence[Change], read_from: int, /) -> None:
+        """Take over committed changes."""
+        for key, value, _, _ in changes:
+            self.values[key] = value
+
+
 @dataclass(slots=True)
 class Store:
-    """What ledger.accounts holds for one partition: record key -> framed value.
+    """What ledger.accounts holds for one partition: its records, and what is asked of all of them.
 
-    `live` holds some accounts unpacked as well; each is as its record says.
+    `due` and `lent` are the headers of account records that have any. `live` holds some accounts
+    unpacked; each is as its record says.
     """
 
     partition: int
     # Not in its repr: asyncio shows the results of tasks, and this is a million records.
-    records: dict[str, bytes] = field(default_factory=dict, repr=False)
+    records: Records = field(default_factory=InMemory, repr=False)
     due: dict[str, int] = field(default_factory=dict, repr=False)
     lent: dict[str, str] = field(default_factory=dict, repr=False)
     next_index: int = 0
@@ -53,25 +80,32 @@ class Store:
     positions: dict[str, int] = field(default_factory=dict)
     live: dict[str, Live] = field(default_factory=dict, repr=False)
 
-    def put(self, key: str, value: bytes, due: int | None, lent_to: str = "") -> None:
-        """Take over one record, from the topic or from a committed batch."""
-        if key[0] == "@":
-            state = decode_output(value)
-            assert isinstance(state, PartitionState)
-            self.next_index = state.next_index
-            self.catalogue_offset = state.catalogue_offset
-            self.positions = {p.topic: p.next_offset for p in state.positions}
-            return
-        self.records[key] = value
-        if "/" not in key:
-            if due is None:
-                self.due.pop(key, None)
-            else:
-                self.due[key] = due
-            if lent_to:
-                self.lent[key] = lent_to
-            else:
-                self.lent.pop(key, None)
+    def take(self, changes: Sequence[Change], read_from: int = 0) -> None:
+        """Take over records, from the topic or from a committed batch.
+
+        `read_from` is an offset in the topic before which there is nothing newer.
+        """
+        self.records.put(changes, read_from)
+        for key, value, due, lent_to in changes:
+            if key[0] == "@":
+                self.stand(value)
+            elif "/" not in key:
+                if due is None:
+                    self.due.pop(key, None)
+                else:
+                    self.due[key] = due
+                if lent_to:
+                    self.lent[key] = lent_to
+                else:
+                    self.lent.pop(key, None)
+
+    def stand(self, value: bytes) -> None:
+        """Stand where the partition's own record says."""
+        state = decode_output(value)
+        assert isinstance(state, PartitionState)
+        self.next_index = state.next_index
+        self.catalogue_offset = state.catalogue_offset
+        self.positions = {p.topic: p.next_offset for p in state.positions}
 
     def state(self, next_index: int, catalogue_offset: int, positions: dict[str, int]) -> Change:
         """The record that says where the partition stands after a batch."""
@@ -99,7 +133,9 @@ class Working:
 
     def is_new(self, volunteer_id: str) -> bool:
         """Has this volunteer no account yet?"""
-        return volunteer_id not in self._open and volunteer_id not in self._store.records
+        if volunteer_id in self._open or volunteer_id in self._store.live:
+            return False
+        return self._store.records.get(volunteer_id) is None
 
     def account(self, volunteer_id: str) -> Account:
         """The volunteer's working copy, a new one for a volunteer not seen before."""

@@ -28,7 +28,16 @@ THIRD_PARTY = {
     "schemas": {"librt"},
     "ledger": set(),
     "producers": {"kafka", "uuid6", "rich", "httpx"} | {"fastapi", "starlette", "uvicorn"},
-    "streams": {"librt", "faust", "aiokafka", "mode", "aiohttp", "prometheus_client"},
+    "streams": {
+        "librt",
+        "faust",
+        "aiokafka",
+        "lmdb",
+        "mode",
+        "aiohttp",
+        "prometheus_client",
+        "psutil",
+    },
     "consumers": {"kafka", "clickhouse_connect", "chdb", "pyarrow", "cryptography"}
     | {"joserfc", "fpdf", "segno", "fontTools", "noto_cjk_sans_otc"}
     | {"fastapi", "starlette", "pydantic", "uvicorn", "httpx", "psutil", "prometheus_client"},

@@ -24,8 +24,8 @@ from deploy.local import bootstrap, note_process
 from deploy.settings import Settings
 
 if TYPE_CHECKING:
-    from streams.partition import Restoring
     from streams.preflight import Ground
+    from streams.restore import Restoring
 
 
 def ground_of(address: str) -> "Ground":
@@ -154,10 +154,11 @@ def register(app: typer.Typer) -> None:
 def _imported() -> None:
     """Import what a worker needs, and keep the collector from looking through it ever after.
 
-    A fold makes many objects and hardly a cycle; and what is never looked at stays shared by forks.
+    What is never looked at stays shared by forks. From here on it looks only when the app says so.
     """
     importlib.import_module("streams.app")
     gc.freeze()
+    gc.disable()
 
 
 def _run(

@@ -25,7 +25,7 @@ from schemas.topics import CATALOGUE, TRANSFERS
 from streams.batch import fold_chunk, partition_of
 from streams.forms import _SPANS_3, unpack_day
 from streams.pages import INLINE_BYTES, empty, pack, unpack
-from streams.store import Store
+from streams.store import Change, InMemory, Store
 from tests.histories import BASICS, Arrival, check_in, check_out, log, served, tick, when
 from tests.strategies import EXAMPLES, KNOWN, LAW, histories, merging_histories
 from tests.town import Town
@@ -63,10 +63,13 @@ def chunks(records: Sequence[Record], sizes: Iterator[int]) -> Iterator[tuple[st
 def restored(store: Store) -> Store:
     """What a new worker reads back: the records and their headers, nothing else."""
     again = Store(store.partition)
-    for key, value in store.records.items():
-        again.put(key, value, store.due.get(key), store.lent.get(key, ""))
-    state = store.state(store.next_index, store.catalogue_offset, store.positions)
-    again.put(*state)
+    assert isinstance(store.records, InMemory)
+    again.take(
+        [
+            (key, value, store.due.get(key), store.lent.get(key, ""))
+            for key, value in store.records.values.items()
+        ]
+    )
     return again
 
 
@@ -88,8 +91,7 @@ def folded_with_transfers(
                 catalogue.next_offset = record.offset + 1
             continue
         made = fold_chunk(store, topic, [raw(record) for record in run], catalogue, 1)
-        for change in made.changes:
-            store.put(*change)
+        store.take(made.changes)
         postings += [decode_output(value) for _, value, _ in made.postings]
         handed += [decode_event(value) for _, value, _ in made.transfers.get(0, [])]
         if restarts:
@@ -216,6 +218,19 @@ def test_an_event_on_which_the_rules_raise_is_quarantined_and_the_rest_counts(
     assert isinstance(entry, Quarantined)
     assert (entry.reason, entry.source_offset) == ("internal_error", records[1].offset)
     assert len(made.postings) == 2
+
+
+def test_a_disk_that_cannot_be_read_is_not_taken_for_a_fault_of_the_event() -> None:
+    class Broken:
+        def get(self, key: str, /) -> bytes | None:
+            raise OSError("no such page")
+
+        def put(self, changes: Sequence[Change], read_from: int, /) -> None:
+            raise AssertionError("nothing is committed in this test")
+
+    records = log(check_in())
+    with pytest.raises(OSError, match="no such page"):
+        fold_chunk(Store(0, Broken()), records[0].topic, [raw(r) for r in records], Catalogue(), 1)
 
 
 def test_a_tick_closes_what_was_open_before_a_restart() -> None:
