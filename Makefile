@@ -15,7 +15,7 @@ CORE := $(wildcard schemas/*.py ledger/*.py streams/batch.py streams/forms.py st
 PACKAGES := schemas ledger producers streams consumers vault deploy
 
 .PHONY: demo test waiting reckoned faults plain compile check fix bench bench-quick bench-all bench-sink bench-trail \
-  bench-recovery bench-latency bench-growth docs clean
+  bench-recovery bench-latency bench-growth bench-verify docs clean
 
 demo: $(VENV)/.run  ## the main job on realistic input, then the totals
 	@$(BIN)/shilu demo
@@ -75,7 +75,10 @@ bench-latency: $(VENV)/.bench  ## from acknowledged to visible, and after a stop
 bench-growth: $(VENV)/.bench  ## does an event get dearer as the ledger grows
 	$(BIN)/python -m bench.growth --full
 
-bench-all: bench bench-sink bench-trail bench-recovery bench-latency bench-growth  ## about two hours
+bench-verify: $(VENV)/.dev  ## a million postings verified
+	$(BIN)/python -m bench.verify
+
+bench-all: bench bench-sink bench-trail bench-recovery bench-latency bench-growth bench-verify  ## about two hours
 
 docs: $(VENV)/.dev  ## pages generated from the contract
 	$(BIN)/python -m deploy.describe

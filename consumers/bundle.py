@@ -25,15 +25,14 @@ from typing import IO, Any
 import pyarrow as pa
 
 from consumers.ask import Reader
-from consumers.cells import Cell, Column, Form, form_of, newest_form, titled
+from consumers.cell_bytes import Cell
+from consumers.cells import Column, Form, form_of, newest_form, titled
 from consumers.copies import cursors_of
 from consumers.keyring import PublicKeys
 from consumers.rows import TABLES, Place, Record, arrow, rows_of
+from consumers.sealed_logs import CHUNK
 from schemas.codec import LATEST, Undecodable, decode_raw
 from schemas.topics import CHECKPOINTS, POSTINGS
-
-CHUNK = 1 << 16
-"""Postings in one file: a full subtree of the tree, and fewer than a spreadsheet's rows."""
 
 _EVERYTHING = 1 << 62
 _INDEX_OF = {"index": "posting_index"}

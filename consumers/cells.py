@@ -6,19 +6,30 @@ possible, begin with an apostrophe. From the cells alone follow the exact bytes 
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import getitem
 from typing import Any
 
+from consumers.cell_bytes import (
+    KEPT_CELLS,
+    Cell,
+    Encoder,
+    Many,
+    days,
+    moment,
+    moments,
+    optional,
+    optionals,
+    text,
+    texts,
+    whole,
+    wholes,
+)
 from schemas.codec import BY_ID, LATEST, Schema
-from schemas.times import SECOND, day, instant, iso_date, rfc3339
+from schemas.times import iso_date, rfc3339
 
 _FORMULA = "=+-@\t\r'"
-_KEPT_CELLS = 4_096
-
-Cell = str
-Encoder = Callable[[Cell], bytes]
 
 
 class Table(dict[Cell, bytes]):
@@ -34,18 +45,25 @@ class Table(dict[Cell, bytes]):
     def __missing__(self, cell: Cell) -> bytes:
         """Raises ValueError or KeyError for a cell that the column cannot have."""
         found = self._encoded(cell)
-        if len(self) < _KEPT_CELLS:
+        if len(self) < KEPT_CELLS:
             self[cell] = found
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A scalar field: its name, value -> cell, cell -> Avro bytes."""
+    """A scalar field: its name, value -> cell, cell -> Avro bytes, and for many cells at once."""
 
     name: str
     shown: Callable[[Any], Cell]
     encoded: Table
+    many: Many
+
+    def all_of(self, cells: Sequence[Cell]) -> list[bytes]:
+        """The bytes of each cell; raises as `Table` does."""
+        if len(set(cells)) * 4 <= len(cells):
+            return list(map(self.encoded.__getitem__, cells))
+        return self.many(cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +73,7 @@ class Form:
     `places` says which of the fields these are.
     """
 
+    name: str
     title: str
     frame: bytes
     columns: tuple[Column, ...]
@@ -72,6 +91,21 @@ class Form:
         for at, name in self.places:
             out.insert(at + 1, _items(self.parts[name], parts.get(name, [])))
         return b"".join(out)
+
+    def all_of(
+        self, columns: Iterable[Sequence[Cell]], parts: Mapping[str, Sequence[bytes]]
+    ) -> list[bytes]:
+        """The framed bytes of many records, given column by column; raises as `bytes_of` does.
+
+        `parts` are the bytes of each record's array, as `items` makes them.
+        """
+        out: list[Sequence[bytes]] = [
+            column.all_of(cells) for column, cells in zip(self.columns, columns, strict=True)
+        ]
+        for at, name in self.places:
+            out.insert(at, parts[name])
+        frames = [self.frame] * len(out[0])
+        return list(map(b"".join, zip(frames, *out, strict=True)))
 
     def cells_of(self, raw: dict[str, Any]) -> list[Cell]:
         """The cells of the scalar fields."""
@@ -122,44 +156,53 @@ def _made(schema: Schema) -> Form:
             columns.append(_column(field, named))
     places = tuple((at, f["name"]) for at, f in enumerate(fields) if f["name"] in parts)
     title, tables = f"{schema.name}.v{schema.version}", tuple(c.encoded for c in columns)
-    return Form(title, schema.frame, tuple(columns), parts, places, tables)
+    return Form(schema.name, title, schema.frame, tuple(columns), parts, places, tables)
 
 
 def _column(field: dict[str, Any], named: dict[str, Any]) -> Column:
     kind = field["type"]
-    optional = isinstance(kind, list)
-    if optional:
+    may_be_null = isinstance(kind, list)
+    if may_be_null:
         if kind[0] != "null" or len(kind) != 2:
             raise ValueError(f"{field['name']}: a union of other things than null and one type")
         kind = kind[1]
-    shown, encoded = _scalar(kind, named)
-    if not optional:
-        return Column(field["name"], shown, Table(encoded))
+    shown, encoded, many = _scalar(kind, named)
+    if not may_be_null:
+        return Column(field["name"], shown, Table(encoded), many)
     return Column(
         field["name"],
         lambda value: "" if value is None else shown(value) or "'",
-        Table(lambda cell: b"\0" if cell == "" else b"\2" + encoded(cell)),
+        Table(optional(encoded)),
+        optionals(many),
     )
 
 
-def _scalar(kind: Any, named: dict[str, Any]) -> tuple[Callable[[Any], Cell], Encoder]:
+def _scalar(kind: Any, named: dict[str, Any]) -> tuple[Callable[[Any], Cell], Encoder, Many]:
     kind = named.get(kind, kind) if isinstance(kind, str) else kind
+    shown: Callable[[Any], Cell]
+    encoded: Encoder
     match kind:
         case {"logicalType": "timestamp-micros"}:
-            return _moment_cell, _moment
+            return _moment_cell, moment, moments
+        case "string":
+            return _guarded, text, texts
+        case "int" | "long":
+            return (
+                str,
+                lambda cell: whole(int(cell)),
+                lambda cells: wholes(map(int, cells)),
+            )
         case {"logicalType": "date"}:
-            return _day_cell, lambda cell: _whole(_day(cell))
+            shown, encoded = _day_cell, days
         case {"type": "enum", "name": name, "symbols": symbols}:
             named[name] = kind
-            places = {symbol: _whole(n) for n, symbol in enumerate(symbols)}
-            return str, lambda cell: places[cell]
-        case "string":
-            return _guarded, lambda cell: _text(_bare(cell))
-        case "int" | "long":
-            return str, lambda cell: _whole(int(cell))
+            places = {symbol: whole(n) for n, symbol in enumerate(symbols)}
+            shown, encoded = str, places.__getitem__
         case "boolean":
-            return (lambda value: str(value).lower()), lambda cell: _FLAGS[cell]
-    return _json_cell, lambda cell: _nested(kind, named, json.loads(cell))
+            shown, encoded = (lambda value: str(value).lower()), _FLAGS.__getitem__
+        case _:
+            shown, encoded = _json_cell, lambda cell: _nested(kind, named, json.loads(cell))
+    return shown, encoded, lambda cells: list(map(encoded, cells))
 
 
 def _json_cell(value: Any) -> Cell:
@@ -177,59 +220,33 @@ def _nested(kind: Any, named: dict[str, Any], value: Any) -> bytes:
             return b"".join(_nested(f["type"], named, value[f["name"]]) for f in fields)
         case {"type": "array", "items": items}:
             inner = b"".join(_nested(items, named, item) for item in value)
-            return _whole(len(value)) + inner + b"\0" if value else b"\0"
+            return whole(len(value)) + inner + b"\0" if value else b"\0"
         case {"type": "enum", "symbols": symbols}:
-            return _whole(symbols.index(value))
+            return whole(symbols.index(value))
         case "string":
-            return _text(value)
+            return text(f"'{value}")
         case "boolean":
             return b"\1" if value else b"\0"
-    return _whole(value)
+    return whole(value)
 
 
 _FLAGS = {"false": b"\0", "true": b"\1"}
 
 
 def _items(columns: tuple[Column, ...], rows: Sequence[Sequence[Cell]]) -> bytes:
-    if not rows:
-        return b"\0"
     if any(len(row) != len(columns) for row in rows):
         raise ValueError("a row has too few or too many cells")
     tables = [column.encoded for column in columns]
-    items = [b"".join(map(getitem, tables, row)) for row in rows]
-    return _whole(len(rows)) + b"".join(items) + b"\0"
+    return items([b"".join(map(getitem, tables, row)) for row in rows])
 
 
-_TWO = [bytes((n & 0x7F | 0x80, n >> 7 | 0x80)) for n in range(1 << 14)]
-"""Fourteen bits -> two bytes of a number that goes on after them."""
-
-
-def _whole(number: int) -> bytes:
-    """An Avro int or long."""
-    left = number << 1 if number >= 0 else (-number << 1) - 1
-    if left >> 64:
-        raise ValueError(f"{number} has more than 64 bits")
-    out = b""
-    if left >> 42:
-        out = _TWO[left & 0x3FFF] + _TWO[left >> 14 & 0x3FFF] + _TWO[left >> 28 & 0x3FFF]
-        left >>= 42
-    while left > 0x3FFF:
-        out += _TWO[left & 0x3FFF]
-        left >>= 14
-    return out + (bytes((left,)) if left < 0x80 else bytes((left & 0x7F | 0x80, left >> 7)))
-
-
-def _text(text: str) -> bytes:
-    raw = text.encode()
-    return _whole(len(raw)) + raw
+def items(encoded: Sequence[bytes]) -> bytes:
+    """An Avro array of what is encoded already."""
+    return whole(len(encoded)) + b"".join(encoded) + b"\0" if encoded else b"\0"
 
 
 def _guarded(text: str) -> Cell:
     return f"'{text}" if text[:1] in _FORMULA and text else text
-
-
-def _bare(cell: Cell) -> str:
-    return cell.removeprefix("'")
 
 
 def _moment_cell(micros: int) -> Cell:
@@ -240,42 +257,8 @@ def _moment_cell(micros: int) -> Cell:
         return str(micros)
 
 
-class _Minutes(dict[Cell, int]):
-    """A time cut to its minute -> microseconds: parsing a time costs more than all else."""
-
-    def __missing__(self, minute: Cell) -> int:
-        if len(self) >= _KEPT_CELLS:
-            self.clear()
-        found = self[minute] = instant(minute)
-        return found
-
-
-_MINUTES = _Minutes()
-
-
-_SECONDS = {f"{n:02}": n * SECOND for n in range(60)}
-
-
-def _moment(cell: Cell) -> bytes:
-    """RFC 3339 as `rfc3339` writes it: seconds or microseconds, then the offset."""
-    if "T" not in cell:
-        return _whole(int(cell))
-    micros = _MINUTES[cell[:17] + "00" + cell[-6:]] + _SECONDS[cell[17:19]]
-    fraction = cell[19:-6]
-    if fraction:
-        digits = fraction[1:]
-        if fraction[0] != "." or len(digits) != 6 or not (digits.isascii() and digits.isdecimal()):
-            raise ValueError(f"{cell} is no time")
-        micros += int(digits)
-    return _whole(micros)
-
-
 def _day_cell(days: int) -> Cell:
     try:
         return iso_date(days)
     except (OverflowError, ValueError):
         return str(days)
-
-
-def _day(cell: Cell) -> int:
-    return day(cell) if cell.count("-") == 2 else int(cell)

@@ -5,52 +5,35 @@ come to a signed root, name the first posting that is not the sealed one; withou
 stretch between two checkpoints is known. Nothing of the bundle is believed but its signatures.
 """
 
-import base64
-import binascii
-import csv
 import gc
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from operator import itemgetter
 from pathlib import Path
 
-from consumers.bundle import CHUNK
-from consumers.cells import Cell, Form, form_of, titled
 from consumers.keyring import PublicKeys
+from consumers.leaves import Fault, File, entries_of
 from consumers.notes import BadNote, Checkpoint, VerifierKey, opened
+from consumers.sealed_logs import CHUNK, kind_of, order
 from consumers.tiles import Tiles, TilesDiffer
 from ledger.merkle import Range, grow, joined, leaf_hashes
-from schemas.codec import Undecodable, decode_raw
 
-_LIMIT = 64 << 20
 _FAULTS_KEPT = 100
-_FAULTS_OF_CHUNK = 10
 
 Watcher = Callable[[int, int], None]
 """Told how many files of how many have been verified."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something that is not as sealed; `index` is the first posting concerned, -1 for none."""
-
-    code: str
-    partition: int
-    index: int
-    detail: str
-
-
 @dataclass(slots=True)
 class Verified:
-    """What a verification found."""
+    """What a verification found of each log."""
 
-    postings: dict[int, int] = field(default_factory=dict)
-    sealed: dict[int, int] = field(default_factory=dict)
-    checkpoints: dict[int, int] = field(default_factory=dict)
-    cosigned_by: dict[int, list[str]] = field(default_factory=dict)
+    entries: dict[str, int] = field(default_factory=dict)
+    sealed: dict[str, int] = field(default_factory=dict)
+    checkpoints: dict[str, int] = field(default_factory=dict)
+    cosigned_by: dict[str, list[str]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
     @property
@@ -61,7 +44,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One file's postings: how many, its tree at some sizes and at its end, what is wrong.
+    """One file's entries: how many, its tree at some sizes and at its end, what is wrong.
 
     `tiled` is the same over the leaves that the tiles have; the two differ from leaf `unlike` on.
     """
@@ -92,23 +75,24 @@ def verify(
     """
     keys = trusted(read_keys(bundle / "keys"))
     found = Verified()
-    kept_by = _kept(kept, keys)
-    partitions = sorted(int(path.name[1:]) for path in bundle.glob("p[0-9]*"))
-    for origin in kept_by.keys() - {f"{key.name}/p{p}" for key in keys for p in partitions}:
-        found.faults.append(Fault("log_missing", -1, -1, f"{origin} is not in the bundle"))
-    signed = {p: _signed(bundle / f"p{p}", p, keys, witnesses, found) for p in partitions}
-    sizes = {p: sorted({c.size for c in (*signed[p], *_of(kept_by, keys, p))}) for p in partitions}
-    tasks: list[Task] = [
-        (bundle, p, begin, sizes[p], max((c.size for c in signed[p]), default=0))
-        for p in partitions
-        for begin in _begins(bundle, p)
+    kept_of = _kept(kept, keys)
+    logs = sorted((path.name for path in bundle.iterdir() if kind_of(path.name)), key=order)
+    origins = {name: f"{keys[0].name}/{name}" for name in logs}
+    for origin in kept_of.keys() - set(origins.values()):
+        found.faults.append(Fault("log_missing", "", -1, f"{origin} is not in the bundle"))
+    kept_by = {name: kept_of.get(origin, []) for name, origin in origins.items()}
+    signed = {name: _signed(bundle / name, keys, witnesses, found) for name in logs}
+    tasks = [
+        Task(file, sorted({c.size for c in (*signed[name], *kept_by[name])}), _newest(signed[name]))
+        for name in logs
+        for file in _files(bundle / name)
     ]
-    chunks: defaultdict[int, list[Chunk]] = defaultdict(list)
+    chunks: defaultdict[str, list[Chunk]] = defaultdict(list)
     for n, (task, chunk) in enumerate(zip(tasks, _each(tasks, jobs), strict=True), 1):
-        chunks[task[1]].append(chunk)
+        chunks[task.file.log].append(chunk)
         watcher(n, len(tasks))
-    for p in partitions:
-        _judge(p, chunks[p], signed[p], _of(kept_by, keys, p), found)
+    for name in logs:
+        _judge(name, chunks[name], signed[name], kept_by[name], found)
     del found.faults[_FAULTS_KEPT:]
     return found
 
@@ -134,21 +118,14 @@ def _kept(notes: Iterable[str], keys: Sequence[VerifierKey]) -> dict[str, list[C
     return dict(found)
 
 
-def _of(
-    kept: dict[str, list[Checkpoint]], keys: Sequence[VerifierKey], partition: int
-) -> list[Checkpoint]:
-    return kept.get(f"{keys[0].name}/p{partition}", [])
-
-
 def _signed(
     folder: Path,
-    partition: int,
     keys: Sequence[VerifierKey],
     witnesses: Sequence[VerifierKey],
     found: Verified,
 ) -> list[Checkpoint]:
     """The checkpoints of a bundle that a trusted key has signed, and one for each size."""
-    origin = f"{keys[0].name}/p{partition}"
+    log, origin = folder.name, f"{keys[0].name}/{folder.name}"
     own = [key.named(origin) for key in keys]
     by_size: dict[int, Checkpoint] = {}
     cosigned: set[str] = set()
@@ -161,23 +138,34 @@ def _signed(
                 raise BadNote(f"a checkpoint of {said.origin}")
             cosigned |= {w.name for w in opened(str(note), [*own, *witnesses])[1]}
         except (BadNote, ValueError, TypeError) as error:
-            found.faults.append(Fault("bad_checkpoint", partition, -1, f"line {n + 1}: {error}"))
+            found.faults.append(Fault("bad_checkpoint", log, -1, f"line {n + 1}: {error}"))
             continue
         if by_size.setdefault(said.size, said) != said:
-            detail = f"two signed trees of {said.size} postings"
-            found.faults.append(Fault("split_view", partition, -1, detail))
-    found.checkpoints[partition] = len(by_size)
-    found.cosigned_by[partition] = sorted(cosigned - {origin})
+            detail = f"two signed trees of {said.size} entries"
+            found.faults.append(Fault("split_view", log, -1, detail))
+    found.checkpoints[log] = len(by_size)
+    found.cosigned_by[log] = sorted(cosigned - {origin})
     return [by_size[size] for size in sorted(by_size)]
 
 
-def _begins(bundle: Path, partition: int) -> list[int]:
-    files = (bundle / f"p{partition}").glob("postings-*.csv")
-    return sorted(int(path.stem.removeprefix("postings-")) for path in files)
+def _newest(signed: Sequence[Checkpoint]) -> int:
+    return max((said.size for said in signed), default=0)
 
 
-Task = tuple[Path, int, int, list[int], int]
-"""Bundle, partition, first posting of the file, sizes of checkpoints, size that the tiles have."""
+def _files(folder: Path) -> list[File]:
+    kind = kind_of(folder.name)
+    assert kind is not None
+    names = [path.stem for path in folder.glob(f"{kind.stem}-*.csv")]
+    return [File(folder, kind, begin) for begin in sorted(int(n.rpartition("-")[2]) for n in names)]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A file, the sizes that its log has checkpoints of, and the size that the tiles have."""
+
+    file: File
+    sizes: list[int]
+    tile_size: int
 
 
 def _each(tasks: list[Task], jobs: int) -> Iterator[Chunk]:
@@ -188,155 +176,30 @@ def _each(tasks: list[Task], jobs: int) -> Iterator[Chunk]:
         yield from pool.map(_chunk, tasks)
 
 
-def _chunk(task: "Task") -> Chunk:
-    """Read one file of postings with its lines and hash everything in it."""
+def _chunk(task: Task) -> Chunk:
+    """Read one file and hash everything in it."""
     # No cycles are made here, and looking for some among so many rows takes a tenth of the time.
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        return _file(task)
+        return _hashed(task)
     finally:
         if was_enabled:
             gc.enable()
 
 
-def _file(task: "Task") -> Chunk:
-    bundle, partition, begin, sizes, tile_size = task
-    folder = bundle / f"p{partition}"
-    checked = _Postings(partition, begin)
-    csv.field_size_limit(_LIMIT)
-    try:
-        lines = _lines(folder / f"lines-{begin:010}.csv")
-        with (folder / f"postings-{begin:010}.csv").open(encoding="utf-8", newline="") as file:
-            postings = csv.reader(file)
-            checked.take(next(postings, []), postings, *lines)
-    except (csv.Error, IndexError, ValueError, FileNotFoundError) as error:
-        checked.say("unreadable", begin, f"{type(error).__name__}: {error}")
-    leaves = leaf_hashes(checked.values)
-    here = [size - begin for size in sizes if begin < size <= begin + len(leaves)]
+def _hashed(task: Task) -> Chunk:
+    file, found = task.file, entries_of(task.file)
+    leaves = leaf_hashes(found.values)
+    here = [n - file.begin for n in task.sizes if file.begin < n <= file.begin + len(leaves)]
     own = tiled = _trees(leaves, here)
     unlike = None
-    stored = _tile_leaves(folder, begin, len(leaves), tile_size)
+    stored = _tile_leaves(file, len(leaves), task.tile_size)
     if stored is not None and stored != leaves[: len(stored)]:
         pairs = zip(stored, leaves, strict=False)
         unlike = next(i for i, (a, b) in enumerate(pairs) if a != b)
         tiled = _trees(stored, [n for n in here if n <= len(stored)])
-    return Chunk(len(leaves), own, tiled, unlike, checked.faults)
-
-
-class _Postings:
-    """The postings of one file: their bytes, and what their columns say otherwise."""
-
-    def __init__(self, partition: int, begin: int) -> None:
-        self.partition = partition
-        self.begin = begin
-        self.values: list[bytes] = []
-        self.faults: list[Fault] = []
-
-    def say(self, code: str, index: int, detail: str) -> None:
-        """Note a fault; beyond some, a file is bad enough."""
-        if len(self.faults) < _FAULTS_OF_CHUNK:
-            self.faults.append(Fault(code, self.partition, index, detail))
-
-    def take(
-        self,
-        header: list[str],
-        rows: Iterable[list[Cell]],
-        line_header: list[str],
-        lines: dict[Cell, list[Sequence[Cell]]],
-    ) -> None:
-        """Derive each posting from its columns and compare with its bytes."""
-        unknown: list[Sequence[Cell]] = []
-        layouts: dict[str, _Layout | None] = {}
-        at_index, at_partition = header.index("index"), header.index("partition")
-        for index, row in enumerate(rows, self.begin):
-            value = _bytes(row[-1])
-            self.values.append(value)
-            if row[0] not in layouts:
-                layouts[row[0]] = _layout(row[0], header, line_header)
-            layout = layouts[row[0]]
-            own = lines.pop(row[at_index], unknown)
-            if layout is None:
-                self.say("unknown_schema", index, row[0][:80])
-                continue
-            cells = layout.pick(row)
-            if own and layout.pick_line is not None:
-                own = [layout.pick_line(line) for line in own]
-            try:
-                derived = layout.form.bytes_of(cells, {"lines": own})
-            except (KeyError, ValueError, OverflowError):
-                derived = b""
-            if derived != value:
-                self.say("columns_differ", index, _unlike(layout.form, cells, own, value))
-            if row[at_index] != str(index) or row[at_partition] != str(self.partition):
-                there = f"posting {row[at_partition]}/{row[at_index]}"
-                self.say("order_differs", index, f"{there:.80} in its place")
-        for name in lines:
-            index = int(name) if name.isdecimal() else -1
-            self.say("stray_lines", index, "lines of a posting that is not there")
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """Where a version's columns are in a row; `pick_line` is None where lines are just so."""
-
-    form: Form
-    pick: Callable[[Sequence[Cell]], tuple[Cell, ...]]
-    pick_line: Callable[[Sequence[Cell]], tuple[Cell, ...]] | None
-
-
-def _layout(title: str, header: list[str], line_header: list[str]) -> _Layout | None:
-    try:
-        form = titled(title)
-        columns = [header.index(column.name) for column in form.columns]
-        lines = [line_header.index(column.name) for column in form.parts["lines"]]
-    except (KeyError, ValueError):
-        return None
-    as_they_are = lines == list(range(len(line_header)))
-    return _Layout(form, itemgetter(*columns), None if as_they_are else itemgetter(*lines))
-
-
-def _lines(path: Path) -> tuple[list[str], dict[Cell, list[Sequence[Cell]]]]:
-    """The header, and posting index -> the cells of its lines, in the file's order."""
-    found: dict[Cell, list[Sequence[Cell]]] = {}
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        header = next(rows, [])[1:]
-        for index, *cells in rows:
-            if index in found:
-                found[index].append(cells)
-            else:
-                found[index] = [cells]
-    return header, found
-
-
-def _bytes(encoded: Cell) -> bytes:
-    try:
-        return base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        return b""
-
-
-def _unlike(form: Form, cells: Sequence[Cell], lines: list[Sequence[Cell]], value: bytes) -> str:
-    """Which columns do not say what the bytes say."""
-    try:
-        schema, raw = decode_raw(value)
-    except Undecodable as error:
-        return f"the bytes are no posting: {error}"
-    if form_of(schema.id) != form:
-        return f"the bytes are {schema.name}.v{schema.version}"
-    pairs = zip(form.columns, cells, form.cells_of(raw), strict=False)
-    found = [
-        f"{c.name} {cell:.60} instead of {true:.60}" for c, cell, true in pairs if cell != true
-    ]
-    true_lines = form.part_cells("lines", raw)
-    if len(lines) != len(true_lines):
-        found.append(f"{len(lines)} lines instead of {len(true_lines)}")
-    for line, true_line in zip(lines, true_lines, strict=False):
-        for column, cell, true in zip(form.parts["lines"], line, true_line, strict=False):
-            if cell != true:
-                found.append(f"line {true_line[0]} {column.name} {cell:.60} instead of {true:.60}")
-    return ", ".join(found)[:500] or "the bytes are not in their one form"
+    return Chunk(len(leaves), own, tiled, unlike, found.faults)
 
 
 def _trees(leaves: list[bytes], sizes: Iterable[int]) -> Trees:
@@ -348,19 +211,19 @@ def _trees(leaves: list[bytes], sizes: Iterable[int]) -> Trees:
     return found, grow(tree, leaves[at:]).range
 
 
-def _tile_leaves(folder: Path, begin: int, count: int, size: int) -> list[bytes] | None:
-    """The leaf hashes that the tiles have for a file's postings; None without tiles."""
-    end = min(begin + count, size)
-    if end <= begin or not (folder / "tile").is_dir():
+def _tile_leaves(file: File, count: int, size: int) -> list[bytes] | None:
+    """The leaf hashes that the tiles have for a file's entries; None without tiles."""
+    end = min(file.begin + count, size)
+    if end <= file.begin or not (file.folder / "tile").is_dir():
         return None
     try:
-        return Tiles(folder).row(0, begin, end, size)
+        return Tiles(file.folder).row(0, file.begin, end, size)
     except (OSError, TilesDiffer):
         return None
 
 
 def _judge(
-    partition: int,
+    log: str,
     chunks: list[Chunk],
     signed: list[Checkpoint],
     kept: list[Checkpoint],
@@ -368,11 +231,11 @@ def _judge(
 ) -> None:
     """Put the files' ranges together and compare them with every checkpoint."""
     count = sum(chunk.count for chunk in chunks)
-    found.postings[partition] = count
-    found.sealed[partition] = max((c.size for c in signed if c.size <= count), default=0)
+    found.entries[log] = count
+    found.sealed[log] = max((c.size for c in signed if c.size <= count), default=0)
     faults = [fault for chunk in chunks for fault in chunk.faults]
     if any(chunk.count != CHUNK for chunk in chunks[:-1]):
-        faults.append(Fault("unreadable", partition, -1, "a file has fewer postings than it must"))
+        faults.append(Fault("unreadable", log, -1, "a file has fewer entries than it must"))
         found.faults += faults
         return
     own, tiled = _roots(c.own for c in chunks), _roots(c.tiled for c in chunks)
@@ -381,33 +244,33 @@ def _judge(
         if said.size > count or own.get(said.size, Range().root) == said.root:
             good = max(good, min(said.size, count))
             continue
-        at, detail = good, f"in {good} to {said.size - 1}: not the postings sealed at {said.size}"
+        at, detail = good, f"in {good} to {said.size - 1}: not the entries sealed at {said.size}"
         if tiled.get(said.size) == said.root:
             at = _first_unlike(chunks)
-            detail = f"not the posting sealed at {said.size}"
-        faults.append(Fault("posting_differs", partition, at, detail))
+            detail = f"not the entry sealed at {said.size}"
+        faults.append(Fault("posting_differs", log, at, detail))
         break
-    faults += _against_kept(partition, count, signed, kept)
+    faults += _against_kept(log, count, signed, kept)
     found.faults += sorted(faults, key=lambda fault: fault.index)
 
 
 def _against_kept(
-    partition: int, count: int, signed: list[Checkpoint], kept: list[Checkpoint]
+    log: str, count: int, signed: list[Checkpoint], kept: list[Checkpoint]
 ) -> Iterator[Fault]:
     """Is anything gone, or told in two ways?"""
     newest = signed[-1].size if signed else 0
     by_size = {said.size: said for said in signed}
     for said in kept:
         if said.size in by_size and by_size[said.size] != said:
-            detail = f"two signed trees of {said.size} postings: the one you kept, and this one"
-            yield Fault("split_view", partition, -1, detail)
+            detail = f"two signed trees of {said.size} entries: the one you kept, and this one"
+            yield Fault("split_view", log, -1, detail)
         if said.size > newest:
             detail = f"you kept a checkpoint of {said.size}, the newest here is of {newest}"
-            yield Fault("rolled_back", partition, newest, detail)
+            yield Fault("rolled_back", log, newest, detail)
     gone = max((said.size for said in (*signed, *kept)), default=0)
     if gone > count:
-        detail = f"{count} postings, {gone} were sealed"
-        yield Fault("tail_missing", partition, count, detail)
+        detail = f"{count} entries, {gone} were sealed"
+        yield Fault("tail_missing", log, count, detail)
 
 
 def _roots(parts: Iterable[Trees]) -> dict[int, bytes]:
@@ -421,7 +284,7 @@ def _roots(parts: Iterable[Trees]) -> dict[int, bytes]:
 
 
 def _first_unlike(chunks: list[Chunk]) -> int:
-    """The first posting that is not the one in the tiles."""
+    """The first entry that is not the one in the tiles."""
     return next(
         n * CHUNK + chunk.unlike for n, chunk in enumerate(chunks) if chunk.unlike is not None
     )

@@ -110,16 +110,15 @@ def _files(kept: Sequence[Path]) -> Iterator[Path]:
 def show_verified(found: dict[str, Any], *, sure: bool) -> None:
     """The verdict first, then what was looked at, then what is wrong."""
     out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-    postings, sealed = sum(found["postings"].values()), sum(found["sealed"].values())
+    postings, sealed = sum(found["entries"].values()), sum(found["sealed"].values())
     if found["faults"]:
         out.print(text("✘ 与签署时不同", "✘ not as it was sealed"))
     else:
         out.print(text("✔ 每条入账都与签署时相同", "✔ every posting is as it was sealed"))
     for fault in found["faults"]:
         zh, en = _CODES[fault["code"]]
-        place = "" if fault["partition"] < 0 else f"p{fault['partition']}"
         at = "" if fault["index"] < 0 else f" #{fault['index']}"
-        out.print(f"  {place}{at} {text(zh, en)}: {fault['detail']}")
+        out.print(f"  {fault['log']}{at} {text(zh, en)}: {fault['detail']}")
     out.print(text(f"  入账 {postings} 条,已封存 {sealed} 条,检查点 ",
                    f"  {postings} postings, {sealed} of them sealed, checkpoints: ")
               + str(sum(found["checkpoints"].values())))  # fmt: skip

@@ -9,11 +9,12 @@ from consumers import keyring
 from consumers.ask import Opened
 from consumers.bundle import export
 from consumers.keyring import PublicKeys
+from consumers.leaves import Fault
 from consumers.notes import SignerKey
 from consumers.rows import Record, Row, arrow, rows_of
 from consumers.seal import SealedLog
 from consumers.trail import Trail
-from consumers.verify import Fault, Verified, verify
+from consumers.verify import Verified, verify
 from schemas.topics import CHECKPOINTS, POSTINGS
 from tests.trail.book import Book
 
@@ -88,4 +89,8 @@ def verified(bundle: Path, kept: Sequence[str] = (), jobs: int = 1) -> Verified:
 
 
 def places(faults: Sequence[Fault]) -> set[tuple[str, int, int]]:
-    return {(fault.code, fault.partition, fault.index) for fault in faults}
+    """Code, partition and index of each fault; -1 for the partition of what is in none."""
+    return {
+        (fault.code, int(fault.log[1:]) if fault.log[:1] == "p" else -1, fault.index)
+        for fault in faults
+    }
