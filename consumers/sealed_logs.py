@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from consumers.rows import Place
+
 CHUNK: Final = 1 << 16
 """Entries in one file of a bundle: a full subtree, and fewer than a spreadsheet's rows."""
 
@@ -35,9 +37,14 @@ def kind_of(name: str) -> Kind | None:
     return POSTINGS_LOG if _NAME.fullmatch(name) else None
 
 
-def log_of(partition: int) -> str:
-    """The name of a ledger partition's log."""
-    return f"p{partition}"
+def log_of(place: Place) -> str:
+    """The name of the log whose entries are at this place."""
+    return f"p{place.partition}"
+
+
+def origin_of(ledger: str, log: str) -> str:
+    """A log's name to the whole world, as its checkpoints bear it."""
+    return f"{ledger}/{log}"
 
 
 def order(name: str) -> tuple[int, str]:

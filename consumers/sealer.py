@@ -9,7 +9,7 @@ import fcntl
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,11 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from consumers.log import Log, LogError
-from consumers.notes import BadNote, Checkpoint, Note, SignerKey, VerifierKey
+from consumers.newest import newest_notes
+from consumers.notes import Checkpoint, Note, SignerKey, VerifierKey
 from consumers.rows import Place, Record
 from consumers.seal import SealedLog, SealError
+from consumers.sealed_logs import log_of, origin_of
 from consumers.witnesses import Witness, cosigned
 from schemas.codec import Undecodable, decode_output
 from schemas.posting import Posting
@@ -30,7 +32,6 @@ _PENDING_MAX = 50_000
 _POLL_SECONDS = 0.25
 _RETRY_SECONDS = 1.0
 _SEND_SECONDS = 30.0
-_LOOK_BACK_OFFSETS = 64
 
 _logger = logging.getLogger(__name__)
 
@@ -60,16 +61,12 @@ def holding(folder: Path) -> Iterator[None]:
         yield
 
 
-def origin_of(ledger: str, partition: int) -> str:
-    """The name of a partition's log."""
-    return f"{ledger}/p{partition}"
-
-
-def open_log(folder: Path, terms: Terms, partition: int) -> SealedLog:
-    """The sealed log of a partition, in its own folder and under its own name."""
-    origin = origin_of(terms.signer.name, partition)
+def open_log(folder: Path, terms: Terms, place: Place) -> SealedLog:
+    """The sealed log of a place, in its own folder and under its own name."""
+    name = log_of(place)
+    origin = origin_of(terms.signer.name, name)
     trusted = [key.named(origin) for key in terms.trusted]
-    return SealedLog(folder / f"p{partition}", terms.signer.named(origin), trusted)
+    return SealedLog(folder / name, terms.signer.named(origin), trusted)
 
 
 class Sealer:
@@ -83,8 +80,8 @@ class Sealer:
         self._again = again
         self._terms = terms
         self._places = log.places([POSTINGS])
-        self._checkpoint_places = log.places([CHECKPOINTS])
-        self._logs = {p: open_log(folder, terms, p.partition) for p in self._places}
+        log.places([CHECKPOINTS])
+        self._logs = {p: open_log(folder, terms, p) for p in self._places}
         self._ends: dict[Place, int] = {}
         self._firsts: dict[Place, int] = {}
         self._published: dict[Place, Note] = {}
@@ -102,25 +99,33 @@ class Sealer:
         self._producer.close(timeout=_SEND_SECONDS)
 
     @property
-    def sizes(self) -> Mapping[int, int]:
-        """What is sealed of each partition."""
-        return {place.partition: log.tree.size for place, log in self._logs.items()}
+    def sizes(self) -> Mapping[str, int]:
+        """What is sealed of each log."""
+        return {log_of(place): log.tree.size for place, log in self._logs.items()}
 
-    def run(self, stop: threading.Event, *, once: bool = False) -> None:
+    def run(
+        self,
+        stop: threading.Event,
+        *,
+        once: bool = False,
+        retired: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Seal until `stop` is set; with `once`, until everything that is there now is sealed.
+
+        `retired` says that the key is no longer the one to sign with: then it returns, too.
 
         Raises SealError, LogError (`topic_missing`, `log_truncated`), TilesDiffer, OSError.
         """
         self._resume()
         goal = self._log.ends(self._places) if once else {}
-        while not stop.is_set():
+        while not stop.is_set() and not retired():
             fetched = self._fetch(stop)
             for place, records in fetched.items():
                 self._take(place, records)
             waited = time.monotonic() - self._sealed_at >= self._terms.every_seconds
             full = max(log.pending for log in self._logs.values()) >= _PENDING_MAX
             done = once and all(self._log.position(p) >= end for p, end in goal.items())
-            if full or done or (waited and not once):
+            if self._firsts and (full or done or (waited and not once)):
                 self._seal(stop)
             if done:
                 return
@@ -137,11 +142,8 @@ class Sealer:
 
     def _resume(self) -> None:
         begins, ends = self._log.begins(self._places), self._log.ends(self._places)
-        for place in self._checkpoint_places:
-            sealed = self._logs[Place(POSTINGS, place.partition)]
-            published = newest_note(self._again, place, sealed)
-            if published is not None:
-                self._published[Place(POSTINGS, place.partition)] = published
+        name, trusted = self._terms.signer.name, self._terms.trusted
+        self._published = newest_notes(self._again, self._places, name, trusted)
         for place, sealed in self._logs.items():
             if sealed.next_offset > ends[place]:
                 detail = f"{place}: sealed up to {sealed.next_offset}, the log ends at"
@@ -217,24 +219,6 @@ class Sealer:
                 if stop is None or stop.wait(_RETRY_SECONDS):
                     raise LogError("kafka_unreachable", str(error)) from error
         self._published[place] = note
-
-
-def newest_note(log: Log, place: Place, sealed: SealedLog) -> Note | None:
-    """The newest published checkpoint of a log, looked for from the end; others' are passed."""
-    begin, end = log.begins([place])[place], log.ends([place])[place]
-    distance = _LOOK_BACK_OFFSETS
-    while True:
-        start = max(begin, end - distance)
-        found: list[Note] = []
-        for records in log.read(place, start, end):
-            for record in records:
-                try:
-                    found.append(sealed.open_note((record.value or b"").decode()))
-                except (BadNote, UnicodeDecodeError) as error:
-                    _logger.error("%s/%s: %s", place, record.offset, error)
-        if found or start == begin:
-            return max(found, key=lambda note: Checkpoint.parse(note.text).size, default=None)
-        distance *= 8
 
 
 def _same_size(one: Note | None, other: Note) -> bool:

@@ -1,28 +1,52 @@
-"""Sealer and witness as processes."""
+"""The sealer as a process, its keys made when there are none, and how far it is behind."""
 
 import logging
 import signal
-import socket
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import typer
-import uvicorn
 
 from consumers import keyring
 from consumers.log import Log
-from consumers.notes import COSIGNATURE, VerifierKey
+from consumers.newest import unsealed
+from consumers.notes import VerifierKey
+from consumers.seal import SealError
 from consumers.sealer import Sealer, Terms, holding
-from consumers.witness import Witness as WitnessState
-from consumers.witness import build
 from consumers.witnesses import Witness
 from deploy.lang import text
-from deploy.local import bootstrap
+from deploy.local import bootstrap, note_process
+from deploy.running import SEALER
 from deploy.seal_errors import seal_errors
 from deploy.settings import Settings
+
+LEDGER = "shilu.local/hours"
+"""The ledger's name unless `shilu keys init --name` gave another one before."""
+
+_PATIENCE_SECONDS = 60.0
+_POLL_SECONDS = 0.5
+
+
+def keys_of(settings: Settings) -> Path:
+    """The folder of the seal's keys."""
+    return settings.place / "keys"
+
+
+def has_keys(settings: Settings) -> bool:
+    """Is there a key to seal with, or was there one?"""
+    return any(keys_of(settings).glob("*.vkey"))
+
+
+def ensure_keys(settings: Settings) -> VerifierKey | None:
+    """Make the key where there is none: the new public key. Raises ShiluError."""
+    if has_keys(settings):
+        return None
+    with seal_errors():
+        return keyring.create(keys_of(settings), LEDGER)
 
 
 def run_sealer(
@@ -35,41 +59,67 @@ def run_sealer(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    keys, folder = settings.place / "keys", settings.place / "seal"
+    address, folder = bootstrap(settings), settings.place / "seal"
     with seal_errors(), ExitStack() as stack:
-        terms = Terms(
-            keyring.load(keys),
-            keyring.public_keys(keys).keys,
-            every_seconds,
-            [Witness(url, VerifierKey.parse(key)) for url, key in witnesses],
-        )
-        address = bootstrap(settings)
-        stack.enter_context(holding(folder))
+        asked = [Witness(url, VerifierKey.parse(key)) for url, key in witnesses]
+        terms = _terms(settings, every_seconds, asked)
+        try:
+            stack.enter_context(holding(folder))
+        except SealError:
+            if not once:
+                raise
+            _await_other(settings, terms, address)
+            return
         log = stack.enter_context(Log(address, follows=True))
         again = stack.enter_context(Log(address))
-        sealer = stack.enter_context(closing(Sealer(log, again, address, folder, terms)))
         if not once:
+            note = note_process(settings, SEALER)
+            stack.callback(note.unlink, missing_ok=True)
             typer.echo(text(f"正在封存到 {folder}", f"sealing into {folder}"))
             sys.stdout.flush()
-        sealer.run(stop, once=once)
+        while True:
+            with closing(Sealer(log, again, address, folder, terms)) as sealer:
+                known = len(terms.trusted)
+                sealer.run(stop, once=once, retired=lambda n=known: _count(settings) != n)  # type: ignore[misc]
+            if once or stop.is_set():
+                break
+            terms = _terms(settings, every_seconds, asked)
         if once:
-            for partition, size in sealer.sizes.items():
-                typer.echo(f"{terms.signer.name}/p{partition} {size}")
+            for name, size in sealer.sizes.items():
+                typer.echo(f"{terms.signer.name}/{name} {size}")
 
 
-def run_witness(settings: Settings, name: str, logs: Sequence[str], port: int) -> None:
-    """Answer on loopback until SIGTERM or SIGINT; raises ShiluError."""
-    folder = settings.place / "witness"
-    with seal_errors():
-        known = [VerifierKey.parse(log) for log in logs]
-        if not list((folder / "keys").glob("*.vkey")):
-            keyring.create(folder / "keys", name, COSIGNATURE)
-        signer = keyring.load(folder / "keys")
-        state = WitnessState(folder / "seen", signer, known, time.time)
-        with socket.socket() as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(("127.0.0.1", port))
-            typer.echo(f"http://127.0.0.1:{listener.getsockname()[1]}={signer.verifier}")
-            sys.stdout.flush()
-            config = uvicorn.Config(build(state), log_config=None, access_log=False, lifespan="off")
-            uvicorn.Server(config).run(sockets=[listener])
+def _terms(settings: Settings, every_seconds: float, witnesses: Sequence[Witness]) -> Terms:
+    keys = keys_of(settings)
+    return Terms(keyring.load(keys), keyring.public_keys(keys).keys, every_seconds, witnesses)
+
+
+def _count(settings: Settings) -> int:
+    """How many keys there have been; one more after a rotation."""
+    return sum(1 for _ in keys_of(settings).glob("*.vkey"))
+
+
+def _await_other(settings: Settings, terms: Terms, address: str) -> None:
+    """Another sealer is at work here: wait until it has sealed everything.
+
+    Raises SealError `seal_locked` if it does not come to it.
+    """
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    with Log(address) as log:
+        while any(unsealed(log, terms.signer.name, terms.trusted).values()):
+            if time.monotonic() > deadline:
+                raise SealError("seal_locked", str(settings.place / "seal"))
+            time.sleep(_POLL_SECONDS)
+    typer.echo(text("封存进程在运行,已全部封存", "a sealer is at work: everything is sealed"))
+
+
+def seal_behind(settings: Settings, address: str) -> int | None:
+    """Entries that no published checkpoint covers; None where nothing is sealed from here.
+
+    Sealed more than there is counts as well: that is no less out of step. Raises ShiluError.
+    """
+    if not has_keys(settings):
+        return None
+    with seal_errors(), Log(address) as log:
+        keys = keyring.public_keys(keys_of(settings)).keys
+        return sum(map(abs, unsealed(log, keys[0].name, keys).values()))

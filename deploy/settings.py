@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     check_url: str = Field(
         default="", description="https address where certificates are checked; empty: none"
     )
+    witnesses: str = Field(
+        default="", description="who cosigns the seal: URL=VKEY, several with blanks between"
+    )
     kafka_port: int = Field(default=0, description="port of the local broker; 0: a free one")
 
     vault: str = Field(

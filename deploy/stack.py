@@ -1,4 +1,4 @@
-"""The services of one machine: local Kafka, workers and the sink, started and stopped together."""
+"""The services of one machine: Kafka, workers, sink and sealer, started and stopped together."""
 
 import os
 import signal
@@ -6,30 +6,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
-
-import psutil
+from typing import Self
 
 from deploy.broker import Broker
 from deploy.errors import ShiluError
 from deploy.local import kafka_dir, note_path
-from deploy.pidfile import lives, read_pidfile
+from deploy.running import SEALER, TRAIL, health
 from deploy.settings import Settings
 from deploy.topics_admin import Wanted, create, describe, differences, fix, in_words
 from producers.errors import ProducerError
 from schemas.topics import ALL
 
-if TYPE_CHECKING:
-    from consumers.ask import Owner
-
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 12.0
 
-TRAIL = "trail"
-"""The name of the sink, which owns the trail and notes itself in a file of its own form."""
+_CALM_SECONDS = 60.0
+_SEAL_SECONDS = "2"
 
 Say = Callable[[str, str], None]
 """Told each step in Chinese and English."""
@@ -37,15 +33,20 @@ Say = Callable[[str, str], None]
 
 @dataclass(slots=True)
 class _Child:
-    """One service process; `name` is its note and its log."""
+    """One service process; `name` is its note and its log.
+
+    `ends` is how often it has ended soon after its start, `began` when that was, monotonic.
+    """
 
     name: str
     arguments: tuple[str, ...]
     process: subprocess.Popen[bytes]
+    began: float
+    ends: int = 0
 
 
 class Stack:
-    """Kafka (unless a cluster is named), workers and the sink; a context manager.
+    """Kafka (unless a cluster is named), workers, the sink and the sealer; a context manager.
 
     A service that ends by itself is started again; `watch` returns only when `stopping` says so.
     """
@@ -77,21 +78,45 @@ class Stack:
         )
 
     def start_services(self) -> None:
-        """Start workers and sink and wait until each of them answers."""
+        """Start workers, sink and sealer and wait until each of them answers.
+
+        The seal's keys are made if there are none. A sealer that refuses to go on stops nothing
+        else: it is said, `shilu status` shows it, and hours are recorded all the same.
+        """
         began = time.monotonic()
+        self._make_keys()
         for number in range(1, self._workers + 1):
             name = f"worker-{number}"
             self._spawn(name, ("worker", "--name", name))
         self._spawn(TRAIL, ("sink",))
+        self._spawn(SEALER, ("seal", "--every", _SEAL_SECONDS))
         for child in self._children:
-            self._await_ready(child)
+            if child.name != SEALER:
+                self._await_ready(child)
         took = time.monotonic() - began
         self._say(
-            f"台账进程 {self._workers} 个、审计库进程 1 个已就绪({took:.1f} 秒)",
-            f"{self._workers} worker(s) and the sink are ready ({took:.1f} s)",
+            f"台账进程 {self._workers} 个、审计库进程、封存进程已启动({took:.1f} 秒)",
+            f"{self._workers} worker(s), the sink and the sealer run ({took:.1f} s)",
         )
 
-    def _spawn(self, name: str, arguments: tuple[str, ...]) -> None:
+    @property
+    def services(self) -> list[str]:
+        """The names of what was started."""
+        return [child.name for child in self._children]
+
+    def _make_keys(self) -> None:
+        from deploy.seal_process import ensure_keys, keys_of
+
+        made = ensure_keys(self._settings)
+        if made is not None:
+            folder = keys_of(self._settings)
+            self._say(
+                f"已生成封存密钥(仅本用户可读,请另存一份):{folder},公钥 {made}",
+                f"made the key that seals the ledger (readable for this user alone; keep a copy): "
+                f"{folder}, public key {made}",
+            )
+
+    def _spawn(self, name: str, arguments: tuple[str, ...], ends: int = 0) -> None:
         note_path(self._settings, name).unlink(missing_ok=True)
         log = self._settings.place / "log" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +134,7 @@ class Stack:
                 stderr=out,
                 start_new_session=True,
             )
-        self._children.append(_Child(name, arguments, process))
+        self._children.append(_Child(name, arguments, process, time.monotonic(), ends))
 
     def _await_ready(self, child: _Child) -> None:
         deadline = time.monotonic() + _READY_SECONDS
@@ -122,7 +147,7 @@ class Stack:
         raise self._failed(child, "does not answer", "没有响应")
 
     def _failed(self, child: _Child, en: str, zh: str) -> ShiluError:
-        log = self._settings.place / "log" / f"{child.name}.log"
+        log = self._log(child)
         lines = log.read_text("utf-8", "replace").strip().splitlines()
         last = lines[-1][-300:] if lines else ""
         return ShiluError(
@@ -133,16 +158,30 @@ class Stack:
 
     def watch(self, stopping: Callable[[], bool]) -> None:
         """Keep the services running until told to stop."""
+        told: set[int] = set()
         while not stopping():
             for child in [c for c in self._children if c.process.poll() is not None]:
-                self._say(
-                    f"进程 {child.name} 退出(代码 {child.process.returncode}),正在重新启动",
-                    f"{child.name} ended (code {child.process.returncode}), starting it again",
-                )
+                if child.process.pid not in told:
+                    told.add(child.process.pid)
+                    self._say_ended(child)
+                lived = time.monotonic() - child.began
+                if lived < min(1 << child.ends, _CALM_SECONDS):
+                    continue
                 self._children.remove(child)
-                time.sleep(1)
-                self._spawn(child.name, child.arguments)
+                ends = child.ends + 1 if lived < 2 * _CALM_SECONDS else 0
+                self._spawn(child.name, child.arguments, ends)
             time.sleep(0.2)
+
+    def _say_ended(self, child: _Child) -> None:
+        self._say(
+            f"进程 {child.name} 退出(代码 {child.process.returncode}),将重新启动;"
+            f"日志 {self._log(child)}",
+            f"{child.name} ended (code {child.process.returncode}) and is started again; "
+            f"see {self._log(child)}",
+        )
+
+    def _log(self, child: _Child) -> Path:
+        return self._settings.place / "log" / f"{child.name}.log"
 
     def stop(self) -> None:
         """Stop everything that this stack started, services before Kafka."""
@@ -191,66 +230,3 @@ def ensure_topics(bootstrap: str, wanted: Wanted) -> None:
             create(bootstrap, wanted, missing)
     except ProducerError as error:
         raise in_words(error) from error
-
-
-def health(settings: Settings, name: str) -> dict[str, Any] | None:
-    """What a running service says of itself; None if it does not run or is not ready yet."""
-    import httpx  # a third of a second, and a worker needs none of it
-
-    try:
-        if name == TRAIL:
-            owner = _trail_owner(settings)
-            if owner is None:
-                return None
-            with closing(owner.client):
-                answer = owner.client.get("/health", timeout=2)
-        else:
-            found = read_pidfile(note_path(settings, name))
-            if found is None:
-                return None
-            address = f"http://127.0.0.1:{found[1]['port']}/health"
-            answer = httpx.get(address, timeout=2, trust_env=False)
-    except httpx.HTTPError:
-        return None
-    return dict(answer.json()) if answer.status_code in (200, 503) else None
-
-
-def _trail_owner(settings: Settings) -> "Owner | None":
-    # The engine takes a second to import, and `shilu --help` needs none of it.
-    from consumers.ask import At, find_owner
-
-    return find_owner(At(settings.place))
-
-
-def running(settings: Settings) -> dict[str, psutil.Process]:
-    """This deployment's processes that live, by name."""
-    found = {}
-    for path in sorted((settings.place / "run").glob("*.json")):
-        if path.stem != TRAIL and (noted := read_pidfile(path)) is not None:
-            found[path.stem] = noted[0]
-    owner = _trail_owner(settings)
-    if owner is not None:
-        owner.client.close()
-        found[TRAIL] = psutil.Process(owner.pid)
-    return found
-
-
-def end_leftovers(settings: Settings) -> list[str]:
-    """End every noted process and the local broker; the names of what was ended."""
-    ended = []
-    for name, process in running(settings).items():
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-        deadline = time.monotonic() + _STOP_SECONDS
-        while lives(process) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        with suppress(psutil.NoSuchProcess):
-            if lives(process):
-                process.kill()
-        note_path(settings, name).unlink(missing_ok=True)
-        ended.append(name)
-    broker = Broker.attach(kafka_dir(settings))
-    if broker is not None:
-        broker.stop()
-        ended.append("kafka")
-    return ended

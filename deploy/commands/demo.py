@@ -24,8 +24,9 @@ from deploy.commands.write import send_file
 from deploy.errors import ShiluError
 from deploy.lag import worker_lag
 from deploy.lang import text
+from deploy.running import TRAIL, end_leftovers, health
 from deploy.settings import Settings
-from deploy.stack import TRAIL, Stack, end_leftovers, ensure_topics, health
+from deploy.stack import Stack, ensure_topics
 from deploy.topics_admin import Wanted
 from producers.simulate import Plan
 from schemas.times import day

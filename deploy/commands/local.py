@@ -18,15 +18,9 @@ from deploy.lag import worker_lag
 from deploy.lang import text
 from deploy.local import bootstrap, note_path, note_process
 from deploy.pidfile import read_pidfile
+from deploy.running import TRAIL, end_leftovers, health, running
 from deploy.settings import Settings
-from deploy.stack import (
-    TRAIL,
-    Stack,
-    end_leftovers,
-    ensure_topics,
-    health,
-    running,
-)
+from deploy.stack import Stack, ensure_topics
 from deploy.topics_admin import Wanted, describe
 from producers.connection import TIMESTAMP_TYPE
 from schemas.topics import CHECKINS
@@ -52,8 +46,8 @@ def register(app: typer.Typer) -> None:
     """Add the three commands."""
     app.command(
         help=text(
-            "启动本机的 Kafka、台账进程与审计库(Ctrl-C 停止)。",
-            "Start Kafka, workers and the audit trail on this machine (Ctrl-C stops them).",
+            "启动本机的 Kafka、台账进程、审计库与封存(Ctrl-C 停止)。",
+            "Start Kafka, workers, the audit trail and the sealer here (Ctrl-C stops them).",
         )
     )(up)
     app.command(
@@ -104,7 +98,7 @@ def up(
             ensure_topics(stack.bootstrap, Wanted(settings.partitions, producer_time, 1))
             if not kafka_only:
                 stack.start_services()
-            note_process(settings, "up", ready="yes")
+            note_process(settings, "up", ready="yes", services=" ".join(stack.services))
             console.print(text("按 Ctrl-C 停止", "Ctrl-C stops everything"))
             stack.watch(stopping)
         finally:
@@ -167,18 +161,18 @@ def status(
         typer.Option(help=text("最多等多少秒直到不落后", "wait up to so many seconds for that")),
     ] = 0.0,
 ) -> None:
-    """Say what runs and how far it is behind; exit 0 only if nothing is behind."""
+    """Exit 0 only if nothing is behind and everything that `shilu up` started runs."""
     settings = Settings()
     deadline = time.monotonic() + wait
     found = _status(settings)
-    while found["behind"] and time.monotonic() < deadline:
+    while not found["in_step"] and time.monotonic() < deadline:
         time.sleep(0.5)
         found = _status(settings)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
     else:
         _show(found)
-    raise typer.Exit(0 if found["behind"] == 0 else 1)
+    raise typer.Exit(0 if found["in_step"] else 1)
 
 
 def _status(settings: Settings) -> dict[str, Any]:
@@ -192,21 +186,34 @@ def _status(settings: Settings) -> dict[str, Any]:
             f"Kafka at {address} does not answer ({type(error).__name__}): "
             "check the address, or start one with `shilu up`.",
         ) from None
-    services = {name: health(settings, name) for name in running(settings) if name != "up"}
+    from deploy.seal_process import seal_behind
+
+    names = dict.fromkeys([*_started(settings), *running(settings)])
+    services = {name: health(settings, name) for name in names if name != "up"}
     trail_behind = int((services.get(TRAIL) or {}).get("behind", 0))
     worker_behind = sum(lag.records for lag in lags)
+    unsealed = seal_behind(settings, address)
+    behind = worker_behind + trail_behind + (unsealed or 0)
     return {
         "kafka": address,
         "services": services,
         "worker_behind": worker_behind,
+        "seal_behind": unsealed,
         "trail_behind": trail_behind,
-        "behind": worker_behind + trail_behind,
+        "behind": behind,
+        "in_step": not behind and None not in services.values(),
         "partitions": [
             {"topic": lag.topic, "partition": lag.partition, "behind": lag.records}
             for lag in lags
             if lag.records
         ],
     }
+
+
+def _started(settings: Settings) -> list[str]:
+    """What a running `shilu up` has started, in its order."""
+    noted = read_pidfile(note_path(settings, "up"))
+    return [] if noted is None else str(noted[1].get("services", "")).split()
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -218,6 +225,10 @@ def _show(found: dict[str, Any]) -> None:
     table.add_row(
         text("台账落后", "ledger behind"), f"{found['worker_behind']:,} {text('条', 'records')}"
     )
+    if found["seal_behind"] is not None:
+        table.add_row(
+            text("封存落后", "seal behind"), f"{found['seal_behind']:,} {text('条', 'records')}"
+        )
     table.add_row(
         text("审计库落后", "trail behind"), f"{found['trail_behind']:,} {text('条', 'records')}"
     )

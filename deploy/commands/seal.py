@@ -85,21 +85,25 @@ def seal(
         typer.Option(
             "--witness",
             metavar="URL=VKEY",
-            help=text("请求副署的见证及其公钥", "whom to ask to cosign, and their public key"),
+            help=text(
+                "请求副署的见证及其公钥;省略则按 SHILU_WITNESSES",
+                "whom to ask to cosign, and their public key; else those of SHILU_WITNESSES",
+            ),
         ),
     ] = None,
 ) -> None:
     """Run until SIGTERM or Ctrl-C; exit 1 where something contradicts what was sealed."""
     from deploy.seal_process import run_sealer
 
-    pairs = [tuple(one.partition("=")[::2]) for one in witnesses or ()]
+    settings = Settings()
+    pairs = [one.partition("=")[::2] for one in witnesses or settings.witnesses.split()]
     if not all(url and key for url, key in pairs):
         raise ShiluError(
             "witness_form",
-            "看不懂 --witness:请写成 http://地址=公钥。",
-            "--witness is not understood: write http://address=public-key.",
+            "看不懂见证:请写成 http://地址=公钥。",
+            "The witness is not understood: write http://address=public-key.",
         )
-    run_sealer(Settings(), every, once=once, witnesses=[(url, key) for url, key in pairs])
+    run_sealer(settings, every, once=once, witnesses=pairs)
 
 
 def witness(
@@ -115,6 +119,6 @@ def witness(
     ] = 0,
 ) -> None:
     """Keeps its key and what it has seen in SHILU_HOME/witness; prints its public key."""
-    from deploy.seal_process import run_witness
+    from deploy.witness_process import run_witness
 
     run_witness(Settings(), name, logs, port)

@@ -191,7 +191,6 @@ def test_nothing_personal_leaves_the_vault(running: Deployment, tmp_path: Path) 
     running.run("emit", str(history))
     address = bootstrap(Settings(home=running.home, bootstrap=""))
     send_others(address, names[1])
-    running.run("keys", "init")
     running.run("status", "--wait", "60")
     assert {total(running, name) for name in names} == {60}
     running.run("seal", "--once")

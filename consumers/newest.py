@@ -1,0 +1,84 @@
+"""The newest records of partitions, looked for from their ends: what has come, what is sealed."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from consumers.log import Log
+from consumers.notes import BadNote, Checkpoint, Note, VerifierKey, opened
+from consumers.rows import Place, Record
+from consumers.sealed_logs import log_of, origin_of
+from schemas.codec import Undecodable, decode_output
+from schemas.posting import Posting
+from schemas.topics import CHECKPOINTS, POSTINGS
+
+_LOOK_BACK_OFFSETS = 64
+
+T = TypeVar("T")
+
+
+def newest(
+    log: Log, places: Iterable[Place], told: Callable[[Record], T | None]
+) -> dict[Place, list[T]]:
+    """What the last records of each place tell, in their order; without those that tell nothing.
+
+    Goes back until there is something, or the place's begin.
+    """
+    left, distance = set(places), _LOOK_BACK_OFFSETS
+    begins, ends = log.begins(left), log.ends(left)
+    found: dict[Place, list[T]] = {}
+    while left:
+        spans = {p: (max(begins[p], ends[p] - distance), ends[p]) for p in left}
+        seen: dict[Place, list[T]] = {}
+        for place, records in log.read_all(spans):
+            some = [said for record in records if (said := told(record)) is not None]
+            seen.setdefault(place, []).extend(some)
+        found |= {place: some for place, some in seen.items() if some}
+        left = {p for p in left if p not in found and spans[p][0] > begins[p]}
+        distance *= 8
+    return found
+
+
+def newest_notes(
+    log: Log, places: Iterable[Place], ledger: str, keys: Sequence[VerifierKey]
+) -> dict[Place, Note]:
+    """The newest published checkpoint of each log whose entries are at these places."""
+    sealed = {Place(CHECKPOINTS, place.partition): place for place in places}
+
+    def told(record: Record) -> Note | None:
+        origin = origin_of(ledger, log_of(sealed[Place(record.topic, record.partition)]))
+        return _note(record, origin, keys)
+
+    return {
+        sealed[place]: max(notes, key=lambda note: Checkpoint.parse(note.text).size)
+        for place, notes in newest(log, sealed, told).items()
+    }
+
+
+def _note(record: Record, origin: str, keys: Sequence[VerifierKey]) -> Note | None:
+    """The signed note of a record if it is this log's and one of our keys has signed it."""
+    try:
+        note, _ = opened((record.value or b"").decode(), [key.named(origin) for key in keys])
+        return note if Checkpoint.parse(note.text).origin == origin else None
+    except (BadNote, UnicodeDecodeError):
+        return None
+
+
+def unsealed(log: Log, ledger: str, keys: Sequence[VerifierKey]) -> dict[str, int]:
+    """Log -> entries that no published checkpoint covers; below 0 where more are sealed than are.
+
+    Asked of the cluster: a sealer that does not run is not there to tell. Raises LogError.
+    """
+    places = log.places([POSTINGS])
+    notes = newest_notes(log, places, ledger, keys)
+    sealed = {place: Checkpoint.parse(note.text).size for place, note in notes.items()}
+    there = {place: max(ends) for place, ends in newest(log, places, _after).items()}
+    return {log_of(place): there.get(place, 0) - sealed.get(place, 0) for place in places}
+
+
+def _after(record: Record) -> int | None:
+    """The index that follows the posting's."""
+    try:
+        posting = decode_output(record.value or b"")
+    except Undecodable:
+        return None
+    return posting.index + 1 if isinstance(posting, Posting) else None

@@ -1,0 +1,91 @@
+"""The processes of a deployment that run now, whoever started them, and what they say."""
+
+import time
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from deploy.broker import Broker
+from deploy.local import kafka_dir, note_path
+from deploy.pidfile import lives, read_pidfile
+from deploy.settings import Settings
+
+if TYPE_CHECKING:
+    from consumers.ask import Owner
+
+_STOP_SECONDS = 12.0
+
+TRAIL = "trail"
+"""The name of the sink, which owns the trail and notes itself in a file of its own form."""
+
+SEALER = "sealer"
+"""The name of the sealer; it answers no questions, the checkpoints it publishes say all."""
+
+
+def health(settings: Settings, name: str) -> dict[str, Any] | None:
+    """What a running service says of itself; None if it does not run or is not ready yet.
+
+    Nothing from one that has no address.
+    """
+    import httpx  # a third of a second, and a worker needs none of it
+
+    try:
+        if name == TRAIL:
+            owner = _trail_owner(settings)
+            if owner is None:
+                return None
+            with closing(owner.client):
+                answer = owner.client.get("/health", timeout=2)
+        else:
+            found = read_pidfile(note_path(settings, name))
+            if found is None:
+                return None
+            if "port" not in found[1]:
+                return {}
+            address = f"http://127.0.0.1:{found[1]['port']}/health"
+            answer = httpx.get(address, timeout=2, trust_env=False)
+    except httpx.HTTPError:
+        return None
+    return dict(answer.json()) if answer.status_code in (200, 503) else None
+
+
+def _trail_owner(settings: Settings) -> "Owner | None":
+    # The engine takes a second to import, and `shilu --help` needs none of it.
+    from consumers.ask import At, find_owner
+
+    return find_owner(At(settings.place))
+
+
+def running(settings: Settings) -> dict[str, psutil.Process]:
+    """This deployment's processes that live, by name."""
+    found = {}
+    for path in sorted((settings.place / "run").glob("*.json")):
+        if path.stem != TRAIL and (noted := read_pidfile(path)) is not None:
+            found[path.stem] = noted[0]
+    owner = _trail_owner(settings)
+    if owner is not None:
+        owner.client.close()
+        found[TRAIL] = psutil.Process(owner.pid)
+    return found
+
+
+def end_leftovers(settings: Settings) -> list[str]:
+    """End every noted process and the local broker; the names of what was ended."""
+    ended = []
+    for name, process in running(settings).items():
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+        deadline = time.monotonic() + _STOP_SECONDS
+        while lives(process) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        with suppress(psutil.NoSuchProcess):
+            if lives(process):
+                process.kill()
+        note_path(settings, name).unlink(missing_ok=True)
+        ended.append(name)
+    broker = Broker.attach(kafka_dir(settings))
+    if broker is not None:
+        broker.stop()
+        ended.append("kafka")
+    return ended
