@@ -19,11 +19,12 @@ from rich.console import Console
 
 from bench.report import machine, table, write
 from consumers import keyring
-from consumers.bundle import Row, write_postings
+from consumers.bundle import write_entries
+from consumers.bundle_rows import Row
 from consumers.cells import newest_form
 from consumers.notes import SignerKey
 from consumers.seal import SealedLog
-from consumers.sealed_logs import CHUNK
+from consumers.sealed_logs import CHUNK, POSTINGS_LOG
 from consumers.verify import verify
 from schemas.codec import decode_raw, encode
 from schemas.posting import Line, Posting
@@ -68,7 +69,7 @@ def make(folder: Path, count: int) -> None:
                 pending.clear()
             yield row
 
-    write_postings(sealed(_rows(count)), folder / "p0", lambda _: None)
+    write_entries(sealed(_rows(count)), folder / "p0", POSTINGS_LOG, lambda _: None)
     written = "".join(json.dumps(note) + "\n" for note in notes)
     (folder / "p0" / "checkpoints.jsonl").write_text(written, "utf-8")
 

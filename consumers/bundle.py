@@ -1,4 +1,4 @@
-"""What an auditor takes home: every posting in typed columns and exact bytes, and all signatures.
+"""What an auditor takes home: every entry in typed columns and exact bytes, and all signatures.
 
 README.md                       how to check it, in Chinese and English
 keys/N.vkey, keys/N.rotation    public keys, and how each follows the one before
@@ -8,55 +8,38 @@ pN/checkpoints.jsonl            every published checkpoint, a signed note in a J
 pN/postings-INDEX.csv           65,536 postings from INDEX on: columns, and the bytes in base64
 pN/lines-INDEX.csv              their lines
 pN/tile/                        the hash tiles (tlog-tiles); they name the first wrong posting
+access/                         the same of the vault's access log: checkpoints, tiles and
+access/looks-INDEX.csv          who looked at whose personal data: columns, and the bytes in base64
 """
 
 import base64
 import csv
 import json
 import shutil
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any
 
-import pyarrow as pa
-
 from consumers.ask import Reader
+from consumers.bundle_rows import EVERYTHING, LOOKS, Row, looks, rows
 from consumers.cell_bytes import Cell
-from consumers.cells import Column, Form, form_of, newest_form, titled
-from consumers.copies import cursors_of
+from consumers.cells import Column, newest_form, titled
 from consumers.keyring import PublicKeys
-from consumers.rows import TABLES, Place, Record, arrow, rows_of
-from consumers.sealed_logs import CHUNK
-from schemas.codec import LATEST, Undecodable, decode_raw
+from consumers.rows import Place
+from consumers.sealed_logs import ACCESS_LOG, CHUNK, POSTINGS_LOG, Kind, kind_of, log_of
+from schemas.codec import LATEST
 from schemas.topics import CHECKPOINTS, POSTINGS
-
-_EVERYTHING = 1 << 62
-_INDEX_OF = {"index": "posting_index"}
-"""Field of a posting -> its column in the trail, where the names differ."""
 
 Watcher = Callable[[int], None]
 """Told how many postings have been written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One posting as it goes into a bundle: schema's title, cells, its lines' cells, its bytes."""
-
-    index: int
-    title: str
-    cells: list[Cell]
-    lines: list[list[Cell]]
-    value: bytes
-
-
 def export(
     reader: Reader, seal: Path, keys: PublicKeys, target: Path, watcher: Watcher
-) -> dict[int, int]:
-    """Write a bundle into the folder `target`, which must not exist; postings per partition.
+) -> dict[str, int]:
+    """Write a bundle into the folder `target`, which must not exist; entries of each log.
 
     The trail is written down as it is: what somebody changed in it must be found by whoever
     verifies. Raises TrailError, OSError.
@@ -66,182 +49,56 @@ def export(
     _write_schemas(target / "schemas")
     how_to = (files("consumers") / "bundle_readme.md").read_text("utf-8")
     (target / "README.md").write_text(how_to, "utf-8")
-    counts: dict[int, int] = {}
-    for name in sorted(reader.ask("indexes"), key=int):
-        partition = int(name)
-        folder = target / f"p{partition}"
+    counts: dict[str, int] = {}
+
+    def log(name: str, rows: Iterable[Row], partition: int) -> None:
+        folder, kind = target / name, kind_of(name)
+        assert kind is not None
         folder.mkdir()
-        counts[partition] = write_postings(
-            rows(reader, partition), folder, lambda n: watcher(sum(counts.values()) + n)
-        )
+        done = sum(counts.values())
+        counts[name] = write_entries(rows, folder, kind, lambda n: watcher(done + n))
         _write_checkpoints(reader, partition, folder)
-        tiles = seal / f"p{partition}" / "tile"
+        tiles = seal / name / "tile"
         if tiles.is_dir():
             _copy_tiles(tiles, folder / "tile")
+
+    for partition in sorted(map(int, reader.ask("indexes"))):
+        place = Place(POSTINGS, partition)
+        log(log_of(place), rows(reader, partition), partition)
+    log(log_of(LOOKS), looks(reader), LOOKS.partition)
     return counts
 
 
-def rows(reader: Reader, partition: int) -> Iterator[Row]:
-    """The postings of a partition as the trail has them, in the order of their offsets.
+def write_entries(rows: Iterable[Row], folder: Path, kind: Kind, watcher: Watcher) -> int:
+    """Write a log's entries and their parts into its folder; how many entries there were.
 
-    Where a column says what the bytes say, the cell is made from the bytes, which know more (a null
-    is an empty text in the trail); where it does not, from the column.
+    Where a kind has parts, a row without title brings only these; else it brings bytes alone.
     """
-    place = Place(POSTINGS, partition)
-    cursors = cursors_of(place, _EVERYTHING, reader.stream)
-    stream = reader.stream(
-        "rows", table="posting", topic=POSTINGS, partition=partition, below=_EVERYTHING
-    )
-    for batch in stream:
-        held = pa.Table.from_batches([batch]).cast(TABLES["posting"])
-        last = held["offset"][-1].as_py()
-        yield from _batch(place, held, cursors["line"].up_to(last))
-    yield from _strays(cursors["line"].up_to(None))
-
-
-def _batch(place: Place, held: pa.Table, lines: pa.Table) -> Iterator[Row]:
-    expected: defaultdict[str, list[Any]] = defaultdict(list)
-    decoded: list[tuple[Form, dict[str, Any]] | None] = []
-    for offset, value in zip(held["offset"].to_pylist(), held["value"].to_pylist(), strict=True):
-        for table, values in rows_of(Record(*place, offset, 0, None, value)):
-            expected[table].append(values)
-        decoded.append(_decoded(value))
-    same = all(
-        arrow(table, expected[table]).equals(found) if expected[table] else not found.num_rows
-        for table, found in (("posting", held), ("line", lines))
-    )
-    if same and None not in decoded:
-        for (form, raw), value in zip(decoded, held["value"].to_pylist(), strict=True):  # type: ignore[misc]
-            yield _true_row(form, raw, value)
-        return
-    by_offset = _by_offset(lines)
-    wanted = (
-        {row["offset"]: row for row in _plain(arrow("posting", expected["posting"]))}
-        if expected["posting"]
-        else {}
-    )
-    wanted_lines = _by_offset(arrow("line", expected["line"])) if expected["line"] else {}
-    for row, found in zip(_plain(held), decoded, strict=True):
-        there = by_offset.pop(row["offset"], [])
-        yield _held_row(
-            row, there, wanted.get(row["offset"]), wanted_lines.get(row["offset"], []), found
-        )
-    for orphans in by_offset.values():
-        yield _stray(orphans)
-
-
-def _true_row(form: Form, raw: dict[str, Any], value: bytes) -> Row:
-    return Row(raw["index"], form.title, form.cells_of(raw), form.part_cells("lines", raw), value)
-
-
-def _held_row(
-    row: dict[str, Any],
-    lines: list[dict[str, Any]],
-    wanted: dict[str, Any] | None,
-    wanted_lines: list[dict[str, Any]],
-    decoded: tuple[Form, dict[str, Any]] | None,
-) -> Row:
-    """A posting of a batch in which something is not as the bytes say."""
-    form, raw = decoded or (newest_form("Posting"), {})
-    fields = {
-        column.name: _field(column.name, row, wanted, raw, _INDEX_OF.get(column.name, column.name))
-        for column in form.columns
-    }
-    parts = [
-        [
-            _cell(column.shown, _field(
-                column.name, line,
-                wanted_lines[n] if n < len(wanted_lines) else None,
-                raw["lines"][n] if n < len(raw.get("lines", ())) else {}, column.name))
-            for column in form.parts["lines"]
-        ]
-        for n, line in enumerate(lines)
-    ]  # fmt: skip
-    cells = [_cell(column.shown, fields[column.name]) for column in form.columns]
-    return Row(row["posting_index"], form.title, cells, parts, row["value"])
-
-
-def _field(
-    name: str,
-    row: dict[str, Any],
-    wanted: dict[str, Any] | None,
-    raw: dict[str, Any],
-    column: str,
-) -> Any:
-    """The value that a column of the trail says a field has."""
-    if column not in row or (wanted is not None and row[column] == wanted[column] and name in raw):
-        return raw.get(name)
-    return row[column]
-
-
-def _cell(shown: Callable[[Any], Cell], value: Any) -> Cell:
-    return shown(value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value)
-
-
-def _decoded(value: bytes) -> tuple[Form, dict[str, Any]] | None:
-    try:
-        schema, raw = decode_raw(value)
-    except Undecodable:
-        return None
-    return (form_of(schema.id), raw) if schema.name == "Posting" else None
-
-
-def _plain(table: pa.Table) -> list[dict[str, Any]]:
-    """Rows with times in microseconds and dates in days, as fields have them."""
-    for at, field in enumerate(table.schema):
-        if pa.types.is_timestamp(field.type):
-            table = table.set_column(at, field.name, table[field.name].cast(pa.int64()))
-        elif pa.types.is_date32(field.type):
-            days = table[field.name].cast(pa.int32())
-            table = table.set_column(at, field.name, days)
-    return list(table.to_pylist())
-
-
-def _by_offset(lines: pa.Table) -> dict[int, list[dict[str, Any]]]:
-    found: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
-    for line in _plain(lines):
-        found[line["offset"]].append(line)
-    return found
-
-
-def _stray(lines: list[dict[str, Any]]) -> Row:
-    """Lines without a posting: a row without title, of which only the lines are written."""
-    form = newest_form("Posting")
-    cells = [
-        [_cell(column.shown, line.get(column.name)) for column in form.parts["lines"]]
-        for line in lines
-    ]
-    return Row(lines[0]["posting_index"], "", [""] * len(form.columns), cells, b"")
-
-
-def _strays(lines: pa.Table) -> Iterator[Row]:
-    yield from map(_stray, _by_offset(lines).values())
-
-
-def write_postings(rows: Iterable[Row], folder: Path, watcher: Watcher) -> int:
-    """Write a partition's postings and lines into its folder; how many postings there were."""
-    newest, count = newest_form("Posting"), 0
+    newest, count = newest_form(kind.schema), 0
     columns = [column.name for column in newest.columns]
-    line_columns = [column.name for column in newest.parts["lines"]]
+    part_columns = [column.name for column in newest.parts.get(kind.part or "", ())]
     with ExitStack() as stack:
-        postings = lines = None
+        entries = parts = None
         for row in rows:
             form = titled(row.title) if row.title else newest
-            if count % CHUNK == 0 and row.title:
+            is_entry = bool(row.title) or kind.part is None
+            if count % CHUNK == 0 and is_entry:
                 stack.close()
                 name = f"{count:010}.csv"
                 header = ["schema", *columns, "value_base64"]
-                postings = _opened(stack, folder / f"postings-{name}", header)
-                lines = _opened(stack, folder / f"lines-{name}", ["posting_index", *line_columns])
-            if lines is not None:
-                own = form.parts["lines"]
-                lines.writerows(
-                    [row.index, *_under(line_columns, own, cells)] for cells in row.lines
+                entries = _opened(stack, folder / f"{kind.stem}-{name}", header)
+                if kind.part is not None:
+                    header = ["posting_index", *part_columns]
+                    parts = _opened(stack, folder / f"{kind.part}-{name}", header)
+            if parts is not None and kind.part is not None:
+                own = form.parts[kind.part]
+                parts.writerows(
+                    [row.index, *_under(part_columns, own, cells)] for cells in row.lines
                 )
-            if postings is None or not row.title:
+            if entries is None or not is_entry:
                 continue
             cells = _under(columns, form.columns, row.cells)
-            postings.writerow([row.title, *cells, base64.b64encode(row.value).decode()])
+            entries.writerow([row.title, *cells, base64.b64encode(row.value).decode()])
             count += 1
             if count % 5_000 == 0:
                 watcher(count)
@@ -265,14 +122,18 @@ def _opened(stack: ExitStack, path: Path, header: list[str]) -> Any:
 
 
 def _write_checkpoints(reader: Reader, partition: int, folder: Path) -> None:
+    """Those of the log; whatever else is in a ledger partition's place is shown beside its own."""
+    ours, looks = folder.name, log_of(LOOKS)
     newest: tuple[int, str] | None = None
     with (folder / "checkpoints.jsonl").open("w", encoding="utf-8") as out:
         for batch in reader.stream(
-            "rows", table="checkpoint", topic=CHECKPOINTS, partition=partition, below=_EVERYTHING
+            "rows", table="checkpoint", topic=CHECKPOINTS, partition=partition, below=EVERYTHING
         ):
-            for size, note in zip(
-                batch["size"].to_pylist(), batch["note"].to_pylist(), strict=True
+            for origin, size, note in zip(
+                *(batch[name].to_pylist() for name in ("origin", "size", "note")), strict=True
             ):
+                if (ours == looks) != origin.endswith(f"/{looks}".encode()):
+                    continue
                 written = note.decode("utf-8", "backslashreplace")
                 out.write(json.dumps(written, ensure_ascii=False) + "\n")
                 if newest is None or size >= newest[0]:
@@ -303,8 +164,8 @@ def _write_keys(keys: PublicKeys, folder: Path) -> None:
 def _write_schemas(folder: Path) -> None:
     folder.mkdir()
     source, ids = files("schemas") / "avro", {}
-    for version in range(1, LATEST["Posting"].version + 1):
-        title = f"Posting.v{version}"
+    names = (POSTINGS_LOG.schema, ACCESS_LOG.schema)
+    for title in (f"{n}.v{v}" for n in names for v in range(1, LATEST[n].version + 1)):
         text = (source / f"{title}.avsc").read_text("utf-8")
         (folder / f"{title}.avsc").write_text(text, "utf-8")
         ids[title] = int.from_bytes(titled(title).frame[1:], "big")

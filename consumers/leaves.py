@@ -20,7 +20,7 @@ from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
 from consumers.cell_bytes import Cell
 from consumers.cells import Column, Form, form_of, items, titled
 from consumers.sealed_logs import Kind
-from schemas.codec import Undecodable, decode_raw
+from schemas.codec import Undecodable, decode_event, decode_raw
 
 _LIMIT = 64 << 20
 _FAULTS_KEPT = 10
@@ -227,6 +227,8 @@ def _name_faults(
     for index, row in enumerate(rows, file.begin):
         value = _bytes(row[-1])
         found.values.append(value)
+        if not row[0] and place is None and not _is(file.kind, value):
+            continue
         if row[0] not in layouts:
             layouts[row[0]] = _layout(file.kind, row[0], header, parts.header)
         layout = layouts[row[0]]
@@ -250,6 +252,14 @@ def _name_faults(
     for name in parts.cells:
         index = int(name) if name.isdecimal() else -1
         found.say("stray_lines", index, "lines of a posting that is not there")
+
+
+def _is(kind: Kind, value: bytes) -> bool:
+    """Are these the bytes of such an entry?"""
+    try:
+        return type(decode_event(value)).__name__ == kind.schema
+    except Undecodable:
+        return False
 
 
 def _bytes(encoded: Cell) -> bytes:

@@ -6,10 +6,10 @@ from typing import TypeVar
 from consumers.log import Log
 from consumers.notes import BadNote, Checkpoint, Note, VerifierKey, opened
 from consumers.rows import Place, Record
-from consumers.sealed_logs import log_of, origin_of
+from consumers.sealed_logs import SEALED, log_of, origin_of
 from schemas.codec import Undecodable, decode_output
 from schemas.posting import Posting
-from schemas.topics import CHECKPOINTS, POSTINGS
+from schemas.topics import ACCESS, CHECKPOINTS, POSTINGS
 
 _LOOK_BACK_OFFSETS = 64
 
@@ -39,24 +39,28 @@ def newest(
 
 
 def newest_notes(
-    log: Log, places: Iterable[Place], ledger: str, keys: Sequence[VerifierKey]
+    log: Log, places: Sequence[Place], ledger: str, keys: Sequence[VerifierKey]
 ) -> dict[Place, Note]:
     """The newest published checkpoint of each log whose entries are at these places."""
-    sealed = {Place(CHECKPOINTS, place.partition): place for place in places}
+    found: dict[Place, Note] = {}
+    for topic in SEALED:
+        # The checkpoints of two logs may be in one place: each is looked for by itself.
+        sealed = {Place(CHECKPOINTS, one.partition): one for one in places if one.topic == topic}
 
-    def told(record: Record) -> Note | None:
-        origin = origin_of(ledger, log_of(sealed[Place(record.topic, record.partition)]))
-        return _note(record, origin, keys)
+        def told(record: Record, sealed: dict[Place, Place] = sealed) -> Note | None:
+            origin = origin_of(ledger, log_of(sealed[Place(record.topic, record.partition)]))
+            return _note(record, origin, keys)
 
-    return {
-        sealed[place]: max(notes, key=lambda note: Checkpoint.parse(note.text).size)
-        for place, notes in newest(log, sealed, told).items()
-    }
+        for place, notes in newest(log, sealed, told).items():
+            found[sealed[place]] = max(notes, key=lambda note: Checkpoint.parse(note.text).size)
+    return found
 
 
 def _note(record: Record, origin: str, keys: Sequence[VerifierKey]) -> Note | None:
     """The signed note of a record if it is this log's and one of our keys has signed it."""
     try:
+        if not (record.value or b"").startswith(f"{origin}\n".encode()):
+            return None
         note, _ = opened((record.value or b"").decode(), [key.named(origin) for key in keys])
         return note if Checkpoint.parse(note.text).origin == origin else None
     except (BadNote, UnicodeDecodeError):
@@ -66,12 +70,15 @@ def _note(record: Record, origin: str, keys: Sequence[VerifierKey]) -> Note | No
 def unsealed(log: Log, ledger: str, keys: Sequence[VerifierKey]) -> dict[str, int]:
     """Log -> entries that no published checkpoint covers; below 0 where more are sealed than are.
 
-    Asked of the cluster: a sealer that does not run is not there to tell. Raises LogError.
+    Asked of the cluster: a sealer that does not run is not there to tell. The vault writes without
+    transactions, so each offset of its topic is an entry. Raises LogError.
     """
-    places = log.places([POSTINGS])
+    places = log.places(SEALED)
     notes = newest_notes(log, places, ledger, keys)
     sealed = {place: Checkpoint.parse(note.text).size for place, note in notes.items()}
-    there = {place: max(ends) for place, ends in newest(log, places, _after).items()}
+    own = [place for place in places if place.topic == POSTINGS]
+    there = {place: max(ends) for place, ends in newest(log, own, _after).items()}
+    there |= log.ends([place for place in places if place.topic == ACCESS])
     return {log_of(place): there.get(place, 0) - sealed.get(place, 0) for place in places}
 
 

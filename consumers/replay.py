@@ -15,6 +15,7 @@ from typing import Any
 from consumers.log import Log
 from consumers.notes import BadNote, Checkpoint, Note
 from consumers.rows import Place, Record
+from consumers.sealed_logs import log_of
 from ledger.admission import barred
 from ledger.catalogue import Catalogue
 from ledger.fold import fold
@@ -222,9 +223,12 @@ def _next_fact(read: _Reader, topic: str, offset: int, found: Replayed) -> Entry
 def _compare_roots(read: _Reader, written: list[bytes], found: Replayed) -> None:
     """The postings as computed must come to every published root; `verify` looks at signatures."""
     said = []
+    own = log_of(Place(POSTINGS, read.partition))
     for record in read.checkpoints:
         try:
-            said.append(Checkpoint.parse(Note.parse((record.value or b"").decode()).text))
+            checkpoint = Checkpoint.parse(Note.parse((record.value or b"").decode()).text)
+            if checkpoint.origin.endswith(f"/{own}"):
+                said.append(checkpoint)
         except (BadNote, UnicodeDecodeError):
             found.say(f"{CHECKPOINTS}/{record.offset} is no checkpoint")
     tree = Range()

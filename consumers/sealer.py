@@ -1,4 +1,4 @@
-"""The sealer: reads committed postings, grows each partition's tree, publishes signed checkpoints.
+"""The sealer: reads what is sealed, grows each log's tree, publishes signed checkpoints.
 
 It goes on from its own folder, and asks the topic ledger.checkpoints what has been published: what
 is there it never contradicts. One sealer at a time holds the folder; a second one elsewhere with
@@ -22,7 +22,7 @@ from consumers.newest import newest_notes
 from consumers.notes import Checkpoint, Note, SignerKey, VerifierKey
 from consumers.rows import Place, Record
 from consumers.seal import SealedLog, SealError
-from consumers.sealed_logs import log_of, origin_of
+from consumers.sealed_logs import SEALED, log_of, origin_of
 from consumers.witnesses import Witness, cosigned
 from schemas.codec import Undecodable, decode_output
 from schemas.posting import Posting
@@ -79,9 +79,10 @@ class Sealer:
         self._log = log
         self._again = again
         self._terms = terms
-        self._places = log.places([POSTINGS])
+        self._places = log.places(SEALED)
         log.places([CHECKPOINTS])
         self._logs = {p: open_log(folder, terms, p) for p in self._places}
+        self._counts: dict[Place, int] = {}
         self._ends: dict[Place, int] = {}
         self._firsts: dict[Place, int] = {}
         self._published: dict[Place, Note] = {}
@@ -145,17 +146,16 @@ class Sealer:
         name, trusted = self._terms.signer.name, self._terms.trusted
         self._published = newest_notes(self._again, self._places, name, trusted)
         for place, sealed in self._logs.items():
-            if sealed.next_offset > ends[place]:
-                detail = f"{place}: sealed up to {sealed.next_offset}, the log ends at"
-                raise SealError("log_shrunk", f"{detail} {ends[place]}")
+            if not begins[place] <= sealed.next_offset <= ends[place]:
+                detail = f"{place}: sealed up to {sealed.next_offset}, the log has"
+                raise SealError("log_shrunk", f"{detail} {begins[place]} to {ends[place]}")
             published = self._published.get(place)
             if published is not None and not sealed.continues(published):
                 self._catch_up(place, published)
             elif sealed.note is not None and not _same_size(published, sealed.note):
                 self._publish(place, sealed.note)
-        self._log.seek(
-            {place: max(log.next_offset, begins[place]) for place, log in self._logs.items()}
-        )
+        self._counts = {place: _number(log) for place, log in self._logs.items()}
+        self._log.seek({place: log.next_offset for place, log in self._logs.items()})
 
     def _catch_up(self, place: Place, published: Note) -> None:
         """The folder is older than what is published: the log must come to the same root."""
@@ -163,9 +163,11 @@ class Sealer:
         _logger.info("%s: computing %s again", place, said.size)
         first, end = sealed.next_offset, self._log.ends([place])[place]
         taken: list[bytes] = []
+        number = _number(sealed)
         for records in self._again.read(place, first, end):
             size = sealed.size + len(taken)
-            new = _following(place, records, size)[: said.size - size]
+            new = _following(place, records, number, size)[: said.size - size]
+            number += len(records)
             taken += [record.value or b"" for record in new]
             first = new[-1].offset + 1 if new else first
             size += len(new)
@@ -175,12 +177,13 @@ class Sealer:
             if size == said.size:
                 sealed.adopt(published, first)
                 return
-        found = f"{place}: {sealed.size + len(taken)} postings, {said.size} are sealed"
+        found = f"{place}: {sealed.size + len(taken)} entries, {said.size} are sealed"
         raise SealError("log_shrunk", found)
 
     def _take(self, place: Place, records: Sequence[Record]) -> None:
         sealed = self._logs[place]
-        new = _following(place, records, sealed.size)
+        new = _following(place, records, self._counts[place], sealed.size)
+        self._counts[place] += len(records)
         if new:
             self._firsts.setdefault(place, new[0].offset)
             self._ends[place] = new[-1].offset + 1
@@ -206,7 +209,8 @@ class Sealer:
 
     def _publish(self, place: Place, note: Note, stop: threading.Event | None = None) -> None:
         """Nothing more is signed before everybody can see this one; a new start publishes it."""
-        key, value = b"%d" % place.partition, str(note).encode()
+        key = b"%d" % place.partition if place.topic == POSTINGS else log_of(place).encode()
+        value = str(note).encode()
         while True:
             try:
                 sent = self._producer.send(
@@ -225,21 +229,27 @@ def _same_size(one: Note | None, other: Note) -> bool:
     return one is not None and Checkpoint.parse(one.text) == Checkpoint.parse(other.text)
 
 
-def _following(place: Place, records: Sequence[Record], index: int) -> list[Record]:
-    """The records from this posting index on, which must come densely.
+def _number(sealed: SealedLog) -> int:
+    """Which entry the record at a log's next offset is, where entries are counted."""
+    return sealed.size if sealed.next_offset else 0
 
-    Raises SealError `index_gap`: a leaf's place in the tree is its posting's index.
+
+def _following(place: Place, records: Sequence[Record], number: int, size: int) -> list[Record]:
+    """The records from entry `size` on, which must come densely; `number` is the first one's.
+
+    A posting says its index itself; elsewhere records are counted. Raises SealError `index_gap`: a
+    leaf's place in the tree is its entry's index.
     """
     following = []
-    for record in records:
-        found = _index(record)
-        if found < index:
+    for counted, record in enumerate(records, number):
+        found = _index(record) if place.topic == POSTINGS else counted
+        if found < size:
             continue
-        if found != index:
+        if found != size:
             where = f"{place}/{record.offset}"
-            raise SealError("index_gap", f"{where}: index {found}, expected {index}")
+            raise SealError("index_gap", f"{where}: index {found}, expected {size}")
         following.append(record)
-        index += 1
+        size += 1
     return following
 
 

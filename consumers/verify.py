@@ -250,6 +250,11 @@ def _judge(
             detail = f"not the entry sealed at {said.size}"
         faults.append(Fault("posting_differs", log, at, detail))
         break
+    else:
+        if _newest(signed) > count and any(chunk.unlike is not None for chunk in chunks):
+            # Too few to compare with the newest root; the tiles know which one is not there.
+            detail = "not the entry that the tiles have here"
+            faults.append(Fault("posting_differs", log, _first_unlike(chunks), detail))
     faults += _against_kept(log, count, signed, kept)
     found.faults += sorted(faults, key=lambda fault: fault.index)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request, Response
 
 from consumers.notes import BadNote, Checkpoint, Note, SignerKey, VerifierKey, opened
+from consumers.sealed_logs import kind_of
 from consumers.tiles import put
 from ledger.merkle import ProofError, verify_consistency
 
@@ -43,7 +44,7 @@ class Witness:
         logs: Sequence[VerifierKey],
         clock: Callable[[], float],
     ) -> None:
-        """`logs` are the ledgers' keys; a log `<name>/p<number>` belongs to the key `<name>`."""
+        """`logs` are the ledgers' keys; a log `<name>/<log>` belongs to the key `<name>`."""
         self._folder = folder
         self._signer = signer
         self._logs = logs
@@ -98,8 +99,8 @@ class Witness:
         return Answer(200, self._signer.sign(note.text, int(self._clock())).line)
 
     def _keys_of(self, origin: str) -> list[VerifierKey]:
-        ledger, slash, partition = origin.rpartition("/")
-        if not slash or not re.fullmatch(r"p(0|[1-9]\d{0,4})", partition):
+        ledger, slash, log = origin.rpartition("/")
+        if not slash or kind_of(log) is None:
             return []
         return [key.named(origin) for key in self._logs if key.name == ledger]
 

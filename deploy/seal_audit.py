@@ -38,7 +38,7 @@ _CODES = {
 }  # fmt: skip
 
 
-def write_bundle(settings: Settings, target: Path) -> dict[int, int]:
+def write_bundle(settings: Settings, target: Path) -> dict[str, int]:
     """Write a bundle; raises ShiluError, `bundle_exists` where the folder is there already."""
     if target.exists():
         raise ShiluError(

@@ -1,27 +1,31 @@
 """Verify a bundle of shilu without shilu: `verify_bundle.py BUNDLE KEY.vkey [KEPT-CHECKPOINT ...]`.
 
-Needs Python 3.11 and `cryptography`. Every posting's bytes are made again from its columns and
-compared with the bytes given; their hashes make one RFC 6962 tree for each folder p0, p1, ...; the
-tree at each size must have the root that a signed checkpoint says. Exit 0: all as sealed; 1: not.
+Needs Python 3.11 and `cryptography`. Every entry's bytes are made again from its columns and compared
+with those given; their hashes make one RFC 6962 tree for each folder p0, p1, ... and access; the tree
+at each size must have the root that a signed checkpoint says. Exit 0: all as sealed; 1: not.
 """
 import base64, csv, datetime, hashlib, json, pathlib, sys  # noqa: E401
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 bundle, keyfile, *kept = map(pathlib.Path, sys.argv[1:])
-faults = []
-sha = lambda data: hashlib.sha256(data).digest()
+faults, sha = [], lambda data: hashlib.sha256(data).digest()
 start = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 def number(n, zigzag=True):  # an Avro int, seven bits at a time
     n = (n << 1) ^ (n >> 63) if zigzag else n
     return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + number(n >> 7, False)
 
+array = lambda items: (number(len(items)) if items else b"") + b"".join(items) + b"\0"
+
 def cell(kind, text):  # a CSV cell -> Avro bytes, as the field's type in the schema says
     if isinstance(kind, list):
-        return b"\0" if text == "" else b"\2" + cell(kind[1], text)
+        return b"\0" if text in ("", None) else b"\2" + cell(kind[1], text)
     if kind == "string":
-        raw = text.removeprefix("'").encode()
-        return number(len(raw)) + raw
+        return number(len(raw := text.removeprefix("'").encode())) + raw
+    if isinstance(kind, dict) and kind["type"] == "record":
+        return b"".join(cell(f["type"], json.loads(text)[f["name"]]) for f in kind["fields"])
+    if isinstance(kind, dict) and kind["type"] == "array":
+        return array([cell(kind["items"], item) for item in json.loads(text)])
     if isinstance(kind, dict) and kind["type"] == "enum":
         return number(kind["symbols"].index(text))
     if "T" in text:  # a time with its offset -> microseconds since 1970
@@ -30,13 +34,12 @@ def cell(kind, text):  # a CSV cell -> Avro bytes, as the field's type in the sc
         return number(datetime.date.fromisoformat(text).toordinal() - start.toordinal())
     return number(int(text))
 
-def posting(row, lines, schema, frame):  # a row of postings and its rows of lines -> the bytes
-    out = frame
+def entry(row, lines, schema, schema_id):  # a row, and a posting's rows of lines -> the bytes
+    out = b"\0" + schema_id.to_bytes(4, "big")
     for field in schema["fields"]:
-        if isinstance(field["type"], dict) and field["type"]["type"] == "array":
+        if field["name"] == "lines":
             columns = field["type"]["items"]["fields"]
-            items = [cell(f["type"], line[f["name"]]) for line in lines for f in columns]
-            out += (number(len(lines)) + b"".join(items) if lines else b"") + b"\0"
+            out += array([b"".join(cell(f["type"], line[f["name"]]) for f in columns) for line in lines])
         else:
             out += cell(field["type"], row[field["name"]])
     return out
@@ -68,42 +71,40 @@ def signed(note, name, lines):  # is the text of a note signed by one of these k
                 return True
     return False
 
-def table(path):
-    return csv.DictReader(open(path, encoding="utf-8", newline=""))
+table = lambda path: csv.DictReader(open(path, encoding="utf-8", newline=""))
 
-def partition(folder):  # every posting of one folder, then every checkpoint
+def log(folder):  # every entry of one folder, then every checkpoint
     leaves, ids = [], json.loads((bundle / "schemas/ids.json").read_text())
     schemas = {t: json.loads((bundle / f"schemas/{t}.avsc").read_text()) for t in ids}
-    for file in sorted(folder.glob("postings-*.csv")):
-        lines = {}
-        for line in table(folder / file.name.replace("postings", "lines")):
+    for file in sorted(folder.glob("postings-*.csv")) + sorted(folder.glob("looks-*.csv")):
+        lines, looks = {}, file.name.startswith("looks")
+        for line in [] if looks else table(folder / file.name.replace("postings", "lines")):
             lines.setdefault(line["posting_index"], []).append(line)
-        for row in table(file):
+        for at, row in enumerate(table(file), len(leaves)):
             value, title = base64.b64decode(row["value_base64"]), row["schema"]
-            frame, own = b"\0" + ids.get(title, 0).to_bytes(4, "big"), lines.pop(row["index"], [])
-            try:
-                right = posting(row, own, schemas[title], frame) == value
-            except (KeyError, ValueError):
+            own = [] if looks else lines.pop(row["index"], [])
+            try:  # a look without a schema is bytes that are no entry, sealed as they came
+                right = looks and not title or entry(row, own, schemas[title], ids[title]) == value
+            except (KeyError, TypeError, ValueError):
                 right = False
-            if not right or (row["partition"], row["index"]) != (folder.name[1:], str(len(leaves))):
-                faults.append(f"{folder.name} #{len(leaves)}: columns, bytes or order differ")
+            if not right or not looks and (row["partition"], row["index"]) != (folder.name[1:], str(at)):
+                faults.append(f"{folder.name} #{at}: columns, bytes or order differ")
             leaves.append(sha(b"\0" + value))
         faults.extend(f"{folder.name} #{index}: lines without a posting" for index in lines)
     notes = [json.loads(note) for note in (folder / "checkpoints.jsonl").read_text().splitlines()]
-    mine = [p.read_text() for p in kept]
     origin = trusted[0].split("+")[0] + "/" + folder.name
     newest = max([int(note.split("\n")[1]) for note in notes], default=0)
-    for note in notes + [note for note in mine if note.startswith(origin + "\n")]:
+    for note in notes + [n for n in map(pathlib.Path.read_text, kept) if n.startswith(origin + "\n")]:
         name, size, said = note.split("\n")[:3]
         right = name == origin and signed(note, origin, trusted) and int(size) <= newest
         if not right or int(size) > len(leaves) or root(leaves[:int(size)]) != base64.b64decode(said):
-            faults.append(f"{folder.name}: not the {size} postings that were sealed, or not signed")
-    print(folder.name, len(leaves), "postings,", newest, "sealed")
+            faults.append(f"{folder.name}: not the {size} entries that were sealed, or not signed")
+    print(folder.name, len(leaves), "entries,", newest, "sealed")
 
 try:
     trusted = keys()
-    for folder in sorted(bundle.glob("p[0-9]*")):
-        partition(folder)
+    for folder in sorted([*bundle.glob("p[0-9]*"), *bundle.glob("access")]):
+        log(folder)
 except Exception as error:  # whatever it cannot read is not as it was sealed
     faults.append(f"unreadable: {error!r}")
 print("\n".join(faults) or "all as sealed")

@@ -62,7 +62,7 @@ ALL: Final = (
           "VolunteerErased, GuardianConsentRecorded, GuardianConsentWithdrawn",
           "registry → worker, sink"),
     Topic(ACCESS, "volunteer_id", "delete", True, True,
-          "VaultAccessed", "vault → sink"),
+          "VaultAccessed", "vault → sink, sealer"),
     Topic(POSTINGS, "volunteer_id", "delete", False, False,
           "Posting", "worker → sink, subscribers (read_committed)"),
     Topic(ACCOUNTS, "volunteer_id, or a state page of it", "compact", False, False,
@@ -70,7 +70,8 @@ ALL: Final = (
     Topic(QUARANTINE, "original key", "delete", False, False,
           "Quarantined", "worker → people"),
     Topic(CHECKPOINTS, "partition", "delete", False, False,
-          "signed notes of the tree over a partition's postings, as text", "sealer → everyone"),
+          "signed notes of the trees over postings, and over registry.access, as text",
+          "sealer → everyone"),
 )  # fmt: skip
 
 TOPIC_OF: Final = {

@@ -117,8 +117,8 @@ def export(
     """Reads the trail alone; run `shilu sink` up to now before it."""
     from deploy.seal_audit import write_bundle
 
-    for partition, count in write_bundle(Settings(), bundle).items():
-        typer.echo(f"p{partition} {count}")
+    for name, count in write_bundle(Settings(), bundle).items():
+        typer.echo(f"{name} {count}")
 
 
 def verify(

@@ -34,10 +34,13 @@ class Audited:
         return keyring.public_keys(self.home / "keys")
 
     def log(self, partition: int, folder: str = "seal") -> SealedLog:
+        return self.named(f"p{partition}", folder)
+
+    def named(self, log: str, folder: str = "seal") -> SealedLog:
         signer: SignerKey = keyring.load(self.home / "keys")
-        origin = f"{signer.name}/p{partition}"
+        origin = f"{signer.name}/{log}"
         own = [key.named(origin) for key in self.keys.keys]
-        return SealedLog(self.home / folder / f"p{partition}", signer.named(origin), own)
+        return SealedLog(self.home / folder / log, signer.named(origin), own)
 
     def take(self, book: Book, *sealed: int | None) -> None:
         """Put a book's new postings into the trail; seal each partition at these sizes in turn."""

@@ -5,7 +5,7 @@ from collections import defaultdict
 from consumers.log import Log
 from consumers.notes import Checkpoint, VerifierKey, opened
 from ledger.merkle import Range, grow, leaf_hashes
-from schemas.topics import CHECKPOINTS, POSTINGS
+from schemas.topics import ACCESS, CHECKPOINTS, POSTINGS
 
 
 def values(bootstrap: str, topic: str) -> dict[int, list[bytes]]:
@@ -18,14 +18,22 @@ def values(bootstrap: str, topic: str) -> dict[int, list[bytes]]:
     return found
 
 
-def checkpoints(bootstrap: str, key: VerifierKey) -> dict[int, list[Checkpoint]]:
-    """Partition -> its published checkpoints in order; fails if one is not signed by the key."""
-    found: defaultdict[int, list[Checkpoint]] = defaultdict(list)
+def entries(bootstrap: str) -> dict[str, list[bytes]]:
+    """Log -> what is to be sealed of it."""
+    found = {f"p{partition}": some for partition, some in values(bootstrap, POSTINGS).items()}
+    return found | {"access": values(bootstrap, ACCESS).get(0, [])}
+
+
+def checkpoints(bootstrap: str, key: VerifierKey) -> dict[str, list[Checkpoint]]:
+    """Log -> its published checkpoints in order; fails if one is not signed by the key."""
+    found: defaultdict[str, list[Checkpoint]] = defaultdict(list)
     for partition, notes in values(bootstrap, CHECKPOINTS).items():
         for written in notes:
-            own = key.named(f"{key.name}/p{partition}")
-            note, _ = opened(written.decode(), [own])
-            found[partition].append(Checkpoint.parse(note.text))
+            origin = written.decode().partition("\n")[0]
+            note, _ = opened(written.decode(), [key.named(origin)])
+            log = origin.removeprefix(f"{key.name}/")
+            assert log == f"p{partition}" or (log, partition) == ("access", 0)
+            found[log].append(Checkpoint.parse(note.text))
     return found
 
 
@@ -34,16 +42,16 @@ def root(entries: list[bytes]) -> bytes:
 
 
 def must_be_one_truth(bootstrap: str, key: VerifierKey, *, all_sealed: bool = True) -> int:
-    """Every published checkpoint is the tree's over the postings there; how many there are."""
-    postings, published = values(bootstrap, POSTINGS), checkpoints(bootstrap, key)
-    for partition, said in published.items():
+    """Every published checkpoint is the tree's over the entries there; how many there are."""
+    there, published = entries(bootstrap), checkpoints(bootstrap, key)
+    for log, said in published.items():
         sizes = [one.size for one in said]
         assert sizes == sorted(sizes)
         for one in said:
-            assert one.origin == f"{key.name}/p{partition}"
-            assert one.size <= len(postings[partition])
-            assert one.root == root(postings[partition][: one.size])
+            assert one.origin == f"{key.name}/{log}"
+            assert one.size <= len(there[log])
+            assert one.root == root(there[log][: one.size])
     if all_sealed:
-        newest = {partition: said[-1].size for partition, said in published.items()}
-        assert newest == {partition: len(rows) for partition, rows in postings.items() if rows}
+        newest = {log: said[-1].size for log, said in published.items()}
+        assert newest == {log: len(rows) for log, rows in there.items() if rows}
     return sum(map(len, published.values()))

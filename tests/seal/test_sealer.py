@@ -12,15 +12,18 @@ from pathlib import Path
 
 import httpx
 import pytest
+from kafka import KafkaProducer
 
 from consumers import keyring
 from consumers.log import Log
+from consumers.newest import unsealed
 from consumers.notes import COSIGNATURE, Checkpoint, Note, SignerKey, VerifierKey
 from consumers.seal import SealError
 from consumers.sealer import Sealer, Terms, holding
 from consumers.witnesses import Witness
 from deploy.broker import Broker
-from schemas.topics import ALL, CHECKPOINTS, POSTINGS
+from schemas.topics import ACCESS, ALL, CHECKPOINTS, POSTINGS
+from tests.seal.looks import looks
 from tests.seal.notes import SIGNER
 from tests.seal.published import checkpoints, must_be_one_truth, values
 from tests.trail.book import random_book
@@ -44,6 +47,19 @@ def seal_all(bootstrap: str, folder: Path, terms: Terms = TERMS) -> None:
         sealer.run(threading.Event(), once=True)
 
 
+def look(bootstrap: str, *entries: bytes) -> None:
+    """What a vault publishes, and whatever else somebody puts there."""
+    producer = KafkaProducer(bootstrap_servers=bootstrap)
+    for value in entries:
+        producer.send(ACCESS, key=b"v-1", value=value)
+    producer.close()
+
+
+def behind(bootstrap: str) -> int:
+    with Log(bootstrap) as log:
+        return sum(unsealed(log, SIGNER.name, [SIGNER.verifier]).values())
+
+
 def test_everything_is_sealed_once_and_a_lost_folder_changes_nothing(
     cluster: Broker, tmp_path: Path
 ) -> None:
@@ -53,7 +69,10 @@ def test_everything_is_sealed_once_and_a_lost_folder_changes_nothing(
     book, sender = random_book(random.Random(seed), 400), Sender(at)
     sender.abort(*book.postings[:5])
     sender.send(book)
+    look(at, *looks(7))
+    assert behind(at) == len(book.postings) + 7
     seal_all(at, folder)
+    assert behind(at) == 0
     first = must_be_one_truth(at, SIGNER.verifier)
     seal_all(at, folder)
     shutil.rmtree(folder)
@@ -62,9 +81,13 @@ def test_everything_is_sealed_once_and_a_lost_folder_changes_nothing(
     for _ in range(20):
         book.serve(f"v-{random.randrange(20)}", f"s-more-{len(book.inputs)}")
     sender.send(book)
-    shutil.rmtree(folder)
+    look(at, b"no entry", *looks(9)[7:])
+    (folder / "access" / "position").unlink()
     seal_all(at, folder)
     assert must_be_one_truth(at, SIGNER.verifier) > first
+    shutil.rmtree(folder)
+    seal_all(at, folder)
+    assert behind(at) == 0
 
 
 def test_a_log_that_was_made_anew_is_not_sealed(cluster: Broker, tmp_path: Path) -> None:
@@ -169,7 +192,7 @@ def test_a_witness_cosigns_what_continues_and_nothing_else(cluster: Broker, tmp_
                 note = Note.parse(written.decode())
                 (signature,) = [s for s in note.signatures if witness.key.made(s)]
                 assert abs(witness.key.check(signature, note.text) - time.time()) < 600
-            assert len(checkpoints(at, SIGNER.verifier)[partition]) == 2
+            assert len(checkpoints(at, SIGNER.verifier)[f"p{partition}"]) == 2
         # The operator rolls everything back and tells another history, with the right key.
         make_anew(at, [t.name for t in ALL])
         Sender(at).send(random_book(random.Random(6), 600))
