@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -56,8 +56,12 @@ class Wish:
     with_proofs: bool
 
 
+Name = Callable[[str], str]
+"""The certificate's number -> the name to print. Asked for once it is clear that one is issued."""
+
+
 def issue(
-    settings: Settings, wish: Wish, name: str, out: Path, font: Path | None
+    settings: Settings, wish: Wish, name: Name, out: Path, font: Path | None
 ) -> dict[str, Any]:
     """Write the files and send the event; what was issued as plain values. Raises ShiluError.
 
@@ -78,7 +82,8 @@ def issue(
         snapshot = _snapshot(found, wish, key, _heads(proofs), now // 10**9)
         payload = payload_of(snapshot)
         qr = qr_text(settings.check_url, snapshot.number, payload)
-        pdf, token = _signed(snapshot, payload, name, qr, proofs, key, font)
+        printed = name(snapshot.number)
+        pdf, token = _signed(snapshot, payload, printed, qr, proofs, key, font)
         event = _event(snapshot, payload, wish, now // 1000)
         with _client(settings, address) as client:
             files = _write(out, pdf, token, proofs)

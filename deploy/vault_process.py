@@ -104,7 +104,7 @@ def actor_of(actor: str, role: str, org: str | None) -> dict[str, object]:
 def name_for_certificate(
     settings: Settings, volunteer_id: str, *, actor: dict[str, object], certificate: str
 ) -> str:
-    """The name to print on a certificate; one entry in the access log, by purpose and number.
+    """The name to print on a certificate; one entry in the access log, `certificate` its reason.
 
     Other processes get it from the vault's address: POST /v1/name with `volunteer_id`, `purpose`
     ("certificate"), `reason` and `actor`. Raises ShiluError, `erased` for a forgotten person.

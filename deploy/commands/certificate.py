@@ -3,7 +3,7 @@
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from deploy.asking import ask, print_json
 from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.settings import Settings
+
+if TYPE_CHECKING:
+    from deploy.certificate_issue import Name, Wish
 
 _NAME_MAX = 60
 _Json = Annotated[bool, typer.Option("--json", help=text("输出 JSON", "answer as JSON"))]
@@ -86,6 +89,25 @@ def issue(
             ),
         ),
     ] = None,
+    name_from_vault: Annotated[
+        bool,
+        typer.Option(
+            "--name-from-vault",
+            help=text(
+                "姓名取自保险库;与 --reason 合用,这次查看会留痕",
+                "the name is the vault's; with --reason, and this look is logged",
+            ),
+        ),
+    ] = False,
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            help=text(
+                "为何从保险库取姓名;只存在保险库里",
+                "why the name is taken from the vault; kept in the vault alone",
+            )
+        ),
+    ] = None,
     supersedes: Annotated[
         str | None,
         typer.Option(metavar="NUMBER", help=text("换发:它取代哪一份", "which one it replaces")),
@@ -116,11 +138,23 @@ def issue(
     from deploy.certificate_issue import issue as issue_one
     from deploy.trail_times import days_of
 
+    if name_from_vault != (reason is not None) or (name_from_vault and name_file is not None):
+        raise ShiluError(
+            "name_source",
+            "姓名只能有一个来源:从保险库取用 --name-from-vault --reason 理由;否则用 --name-file。",
+            "The name has one source: --name-from-vault with --reason WORDS takes the vault's, "
+            "--name-file another.",
+        )
     from_date, to_date = days_of(first, last)
     with certificate_errors():
         replaced = None if supersedes is None else number_of(supersedes)
     wish = Wish(volunteer_id, org, from_date, to_date, replaced, successor, by, with_proofs)
-    done = issue_one(Settings(), wish, _name(name_file), out, font)
+    settings = Settings()
+    if reason is None:
+        typed = _name(name_file)
+        done = issue_one(settings, wish, lambda _: typed, out, font)
+    else:
+        done = issue_one(settings, wish, _from_vault(settings, wish, reason), out, font)
     if as_json:
         print_json(done)
     else:
@@ -215,6 +249,16 @@ def list_issued(
         from deploy.certificate_view import show_list
 
         show_list(found)
+
+
+def _from_vault(settings: Settings, wish: "Wish", reason: str) -> "Name":
+    """The vault is asked last, so that a look is logged only for a certificate that is issued."""
+    from deploy.vault_process import actor_of, name_for_certificate
+
+    actor = actor_of(wish.by or "", "organiser", wish.successor_id or wish.org_id)
+    return lambda number: name_for_certificate(
+        settings, wish.volunteer_id, actor=actor, certificate=f"{number}: {reason}"
+    )
 
 
 def _name(file: str | None) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pypdfium2
 import pytest
 import zxingcpp
 
@@ -23,6 +24,7 @@ from tests.seal.conftest import cluster, trail_broker
 from tests.trail.book import MORNING, Book, line
 from tests.trail.fill import Sender
 from tests.trail.running import health, shilu_here, sink_process, until
+from tests.vault.people import ADULT
 
 __all__ = ["cluster", "trail_broker"]
 pytestmark = pytest.mark.kafka
@@ -160,6 +162,49 @@ def test_from_issue_to_withdrawal(office: Office, tmp_path: Path) -> None:
         for file in place.rglob("*"):
             if file.is_file() and file.name not in ("name", "rare"):
                 assert "张三".encode() not in file.read_bytes(), f"the name is in {file}"
+
+
+def test_the_name_is_the_vaults_where_somebody_says_why(office: Office, tmp_path: Path) -> None:
+    lines, out = tmp_path / "people.jsonl", tmp_path / "c.pdf"
+    lines.write_text(json.dumps(ADULT) + "\n", "utf-8")
+    office.run("vault", "init")
+    known = json.loads(office.run("vault", "register", str(lines), "--json").stdout)
+    person = known["volunteer_id"]
+    office.book.serve(person, "s-9", line(90, session_id="s-9"))
+    office.send()
+    office.run("keys", "init")
+    office.run("seal", "--once")
+    issue = ("certificate", "issue", person, "--out", str(out), "--name-from-vault")
+    why = ("--reason", "asked at the counter")
+    assert "--reason" in office.run(*issue, "--org", "org-a", code=1).stderr
+    assert (
+        "--name-file"
+        in office.run(*issue, "--org", "org-a", *why, "--name-file", str(lines), code=1).stderr
+    )
+    # Where nothing is certified nobody is looked at.
+    office.run(*issue, *why, "--org", "org-none", code=1)
+    assert office.json("vault", "status")["head"].startswith("0:")
+    done = office.json(*issue, *why, "--org", "org-a", "--by", "u-9")
+    with pypdfium2.PdfDocument(out.read_bytes()) as document:
+        assert ADULT["name"] in document[0].get_textpage().get_text_bounded()
+    assert office.json("vault", "status")["head"].startswith("1:")
+    told = json.loads(office.run("vault", "export", person, *why, "--out", "-").stdout)
+    look = told["accesses"][0]
+    assert (look["action"], look["purpose"], look["opened"]) == ("name", "certificate", ["name"])
+    assert look["reason"] == f"{done['number']}: asked at the counter"
+    assert look["actor"] == {"id": "u-9", "role": "organiser", "org_id": "org-a"}
+    # The look is in the ledger, and under the seal; the name is neither there nor anywhere else.
+    office.run("seal", "--once")
+    office.wait()
+    office.run("export", "--bundle", str(tmp_path / "bundle"))
+    report = office.json("verify", str(tmp_path / "bundle"))
+    assert (report["state"], report["sealed"]["access"]) == ("green", 2)
+    for file in (*office.home.rglob("*"), *(tmp_path / "bundle").rglob("*")):
+        if file.is_file():
+            assert str(ADULT["name"]).encode() not in file.read_bytes(), file
+    office.run("forget", person, *why)
+    again = (*issue[:4], str(tmp_path / "again.pdf"), issue[5])
+    assert "forgotten" in office.run(*again, "--org", "org-a", *why, code=1).stderr
 
 
 def _nothing_forged_passes(office: Office, pdf: Path, done: Any, tmp_path: Path) -> None:
