@@ -21,6 +21,7 @@ from schemas.events import ClockTicked
 from schemas.times import MINUTE, SECOND
 from schemas.topics import CHECKINS, FACTS
 from streams.catalogue import CatalogueFollower
+from streams.inflating import guard
 from streams.looker import Looker
 from streams.ownership import Ownership
 from streams.partition import Partition, open_partition
@@ -71,6 +72,7 @@ def build(
     `clock` gives Unix seconds and is used for nothing but the ticks it writes into the log.
     `restoring` is told how far the restoring of a partition is, `announce` the port of the pages.
     """
+    guard()
     app = _app(bootstrap, app_id, ground, datadir, session_seconds)
     follower = CatalogueFollower(bootstrap, beacon=app.beacon, loop=app.loop)
 

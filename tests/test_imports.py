@@ -46,7 +46,9 @@ THIRD_PARTY = {
 }
 """Folder -> third-party packages. deploy may use whatever pyproject.toml names."""
 
-ONE_FILE_ONLY = {"fastavro": "schemas/codec.py", "avro": "schemas/compat.py"}
+ONE_FILE_ONLY = {
+    "fastavro": "schemas/codec.py", "avro": "schemas/compat.py", "cramjam": "schemas/batches.py",
+}  # fmt: skip
 """Packages that one single file keeps to itself."""
 
 PURE = {

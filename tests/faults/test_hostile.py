@@ -5,13 +5,13 @@ What each is refused for is the contract tests' matter (tests/contract/test_host
 
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import psutil
 import pytest
 from confluent_kafka import Producer
 
+from consumers.ask import At, find_owner
 from consumers.log import Log
 from consumers.rows import Place
 from schemas.codec import LATEST, decode_output, encode
@@ -51,44 +51,87 @@ def corpus() -> Iterator[tuple[str, bytes | None, bytes | None]]:
     yield "nearly a megabyte", b"v-h", bytes(900_000)
     yield "a formula for an id", b"=cmd|' /C calc'!A0", good
     yield "a key of control characters", b"v\n\0\xe2\x80\xae", good
-    yield "64 MB of zeros in a small batch", b"v-h", bytes(64 << 20)
+
+
+BOMBS = {"gzip": 300 << 20, "zstd": 300 << 20, "lz4": 200 << 20, "snappy": 19 << 20}
+"""Compression -> so many zeros that the broker takes them for less than a megabyte."""
+
+
+Hostile = tuple[str, str, bytes | None, Sequence[bytes | None]]
+"""Name, compression, key, values of one batch."""
+
+
+def bombs() -> Iterator[tuple[str, str, list[bytes]]]:
+    """Name, compression, values of one batch."""
+    for compression, size in BOMBS.items():
+        yield f"{size >> 20} MB of zeros in {compression}", compression, [bytes(size)]
+    yield "20,000 values in one batch of zstd", "zstd", [bytes(VALUE_BYTES_MAX - 1)] * 20_000
 
 
 def test_after_every_hostile_record_a_good_event_is_credited(tmp_path: Path) -> None:
     with Cluster(tmp_path) as cluster, Log(_up(cluster)) as log:
-        producer = Producer(
-            {"bootstrap.servers": cluster.broker.bootstrap, "compression.type": "gzip",
-             "message.max.bytes": 500 << 20, "linger.ms": 0, "log_level": 0}
-        )  # fmt: skip
-        slowest = largest = 0.0
+        producers = {name: _producer(cluster, name) for name in ("none", *BOMBS)}
+        producer = producers["none"]
+        slowest = 0.0
         for known in BASICS:
             name = getattr(known, KEY_OF[type(known).__name__])
             at = known.occurred_at // 1000
             producer.produce(CATALOGUE, encode(known), name.encode(), timestamp=at)
         _credited(producer, log, "v-first", seconds=90)  # the worker is still starting
-        for n, (name, key, value) in enumerate(corpus()):
+        hostile: list[Hostile] = [(name, "none", key, [value]) for name, key, value in corpus()]
+        hostile += [(name, compression, b"v-h", values) for name, compression, values in bombs()]
+        for n, (name, compression, key, values) in enumerate(hostile):
             person = f"v-good-{n}"
-            _deliver(producer, value, key, partition_of(person, PARTITIONS))
+            _deliver(producers[compression], values, key, partition_of(person, PARTITIONS))
             try:
-                took = _credited(producer, log, person, CREDITED_WITHIN_SECONDS)
+                took = _credited(producers[compression], log, person, CREDITED_WITHIN_SECONDS)
             except TimeoutError:
                 pytest.fail(f"no credit after {name}")
             slowest = max(slowest, took)
+            wait_until(lambda: _trail_is_green(cluster), f"the sink to have {name}")
             for process in cluster.processes.values():
                 assert process.poll() is None, f"a process ended at {name}"
-                largest = max(largest, psutil.Process(process.pid).memory_info().rss)
-            assert largest < MEMORY_BYTES_MAX, f"{largest / 2**20:.0f} MiB at {name}"
-        print(f"credited within {slowest:.1f} s, at most {largest / 2**20:.0f} MiB")
+                peak = _peak_bytes(process.pid)
+                assert peak < MEMORY_BYTES_MAX, f"{peak / 2**20:.0f} MiB at {name}"
+        peaks = {n: _peak_bytes(p.pid) >> 20 for n, p in cluster.processes.items()}
+        print(f"credited within {slowest:.1f} s, at most {peaks} MiB")
         wait_until(lambda: cluster.behind() == 0, "the worker has caught up")
         cluster.reconciled()
 
 
-def _deliver(producer: Producer, value: bytes | None, key: bytes | None, home: int) -> None:
-    """Send it, and see that the broker takes it: else the test would show nothing."""
+def _producer(cluster: Cluster, compression: str) -> Producer:
+    """One that sends whatever it is given as one batch."""
+    return Producer({
+        "bootstrap.servers": cluster.broker.bootstrap, "compression.type": compression,
+        "message.max.bytes": 500 << 20, "batch.size": 500 << 20, "batch.num.messages": 100_000,
+        "queue.buffering.max.kbytes": 1 << 20, "linger.ms": 100, "log_level": 0,
+    })  # fmt: skip
+
+
+def _trail_is_green(cluster: Cluster) -> bool:
+    owner = find_owner(At(cluster.home))
+    assert owner is not None
+    with owner.client as client:
+        return bool(client.get("/health").json()["state"] == "green")
+
+
+def _peak_bytes(pid: int) -> int:
+    """The most memory that a process has had at once."""
+    status = Path(f"/proc/{pid}/status").read_text("ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+def _deliver(
+    producer: Producer, values: Sequence[bytes | None], key: bytes | None, home: int
+) -> None:
+    """Send them, and see that the broker takes all: else the test would show nothing."""
     errors: list[object] = []
-    producer.produce(CHECKINS, value, key, home, on_delivery=lambda error, _: errors.append(error))
+    for value in values:
+        producer.produce(
+            CHECKINS, value, key, home, on_delivery=lambda error, _: errors.append(error)
+        )
     producer.flush(60)
-    assert errors == [None]
+    assert errors == [None] * len(values)
 
 
 def _credited(producer: Producer, log: Log, person: str, seconds: float) -> float:

@@ -1,0 +1,152 @@
+"""Record batches as a broker keeps them, opened only so far (Kafka protocol, "Record Batch", v2).
+
+A batch of some kilobytes may hold gigabytes, and Kafka's clients inflate it before anybody can
+look; or it is compressed in a way that a client has not learnt. Here every compressed batch becomes
+a plain one with the same records, and one that holds too much, or cannot be opened, becomes a
+single record: the batch's own bytes, at its last offset. So it goes the way of all unreadable ones.
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import cramjam
+
+INFLATED_BYTES_MAX: Final = 16 << 20
+"""Most bytes that the records of one batch may be. Producers' batches are about 1 MiB at most."""
+
+_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
+"""Base offset, length, leader epoch, magic, CRC, attributes, last offset delta, first and last
+time, producer id, epoch and sequence, number of records."""
+
+_LENGTH_AT: Final = 8
+_LENGTH_FROM: Final = 12
+_MAGIC_AT: Final = 16
+_CRC_FROM: Final = 21
+_ATTRIBUTES_AT: Final = 22
+_CODEC: Final = 7
+_XERIAL: Final = b"\x82SNAPPY\x00"
+_XERIAL_BLOCKS_FROM: Final = 16
+_NOT_A_FRAME: Final = b"\xff"
+"""What no event begins with: the batch's own bytes must not be taken for one."""
+
+Crc = Callable[[bytes], int]
+"""CRC-32C of some bytes."""
+
+
+def batches_of(raw: bytes) -> Iterator[bytes]:
+    """The batches of a fetched stretch; the last one, if cut off, is left out."""
+    at = 0
+    while at + _LENGTH_FROM <= len(raw):
+        end = at + _LENGTH_FROM + int.from_bytes(raw[at + _LENGTH_AT : at + _LENGTH_FROM], "big")
+        if end > len(raw):
+            return
+        yield raw[at:end]
+        at = end
+
+
+def is_plain(raw: bytes) -> bool:
+    """Is nothing in a fetched stretch compressed?"""
+    at = 0
+    while at + _HEADER.size <= len(raw):
+        if raw[at + _MAGIC_AT] != 2 or raw[at + _ATTRIBUTES_AT] & _CODEC:
+            return False
+        at += _LENGTH_FROM + int.from_bytes(raw[at + _LENGTH_AT : at + _LENGTH_FROM], "big")
+    return True
+
+
+def opened(batch: bytes, crc: Crc | None) -> bytes:
+    """The same records, not compressed; `crc` is None where nobody will look at it.
+
+    One whose CRC is wrong stays as it is: it was damaged on the way, and the client says so.
+    """
+    if len(batch) < _HEADER.size or batch[_MAGIC_AT] != 2:
+        return batch
+    head = list(_HEADER.unpack_from(batch))
+    attributes, count = head[5], head[12]
+    if not attributes & _CODEC or (crc is not None and crc(batch[_CRC_FROM:]) != head[4]):
+        return batch
+    records = _inflated(attributes & _CODEC, batch[_HEADER.size :])
+    if records is None or not _holds(records, count):
+        records, head[12] = _instead(batch, head[6], head[8] - head[7]), 1
+    head[1] = _HEADER.size - _LENGTH_FROM + len(records)
+    head[5] = attributes & ~_CODEC
+    made = _HEADER.pack(*head) + records
+    if crc is not None:
+        head[4] = crc(made[_CRC_FROM:])
+        made = _HEADER.pack(*head) + records
+    return made
+
+
+def _inflated(codec: int, payload: bytes) -> bytes | None:
+    """The records' bytes; None for more than may be, or what is not so compressed."""
+    room = bytearray(INFLATED_BYTES_MAX)
+    try:
+        match codec:
+            case 1:
+                size = cramjam.gzip.decompress_into(payload, room)
+            case 2:
+                size = _unsnapped(payload, room)
+            case 3:
+                size = cramjam.lz4.decompress_into(payload, room)
+            case 4:
+                size = cramjam.zstd.decompress_into(payload, room)
+            case _:
+                return None
+    except (cramjam.DecompressionError, ValueError, struct.error):
+        return None
+    return bytes(memoryview(room)[:size])
+
+
+def _unsnapped(payload: bytes, room: bytearray) -> int:
+    """Java's framing is blocks of four bytes' length; others write one block without any."""
+    if not payload.startswith(_XERIAL):
+        return cramjam.snappy.decompress_raw_into(payload, room)
+    at, size, free = _XERIAL_BLOCKS_FROM, 0, memoryview(room)
+    while at < len(payload):
+        (length,) = struct.unpack_from(">I", payload, at)
+        block = payload[at + 4 : at + 4 + length]
+        size += cramjam.snappy.decompress_raw_into(block, free[size:])
+        at += 4 + length
+    return size
+
+
+def _holds(records: bytes, count: int) -> bool:
+    """Are these just so many records, by their lengths? A client stumbles for ever over others."""
+    at, seen, end = 0, 0, len(records)
+    while at < end and seen < count:
+        length, shift = 0, 0
+        while True:
+            if at >= end or shift > 28:
+                return False
+            byte = records[at]
+            at += 1
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        if length & 1:
+            return False
+        at += length >> 1
+        seen += 1
+    return at == end and seen == count
+
+
+def _instead(batch: bytes, offset_delta: int, time_delta: int) -> bytes:
+    """One record without a key, whose value is the batch as it is."""
+    value = _NOT_A_FRAME + batch
+    body = b"".join(
+        (b"\0", _varint(time_delta), _varint(offset_delta), _varint(-1), _varint(len(value)),
+         value, _varint(0))
+    )  # fmt: skip
+    return _varint(len(body)) + body
+
+
+def _varint(number: int) -> bytes:
+    left = number << 1 if number >= 0 else (-number << 1) - 1
+    out = bytearray()
+    while left > 0x7F:
+        out.append(left & 0x7F | 0x80)
+        left >>= 7
+    out.append(left)
+    return bytes(out)
