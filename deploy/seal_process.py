@@ -18,11 +18,13 @@ from consumers.notes import VerifierKey
 from consumers.seal import SealError
 from consumers.sealer import Sealer, Terms, holding
 from consumers.witnesses import Witness
+from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.local import bootstrap, note_process
 from deploy.running import SEALER
 from deploy.seal_errors import seal_errors
 from deploy.settings import Settings
+from schemas.topics import CHECKPOINTS
 
 LEDGER = "shilu.local/hours"
 """The ledger's name unless `shilu keys init --name` gave another one before."""
@@ -41,11 +43,26 @@ def has_keys(settings: Settings) -> bool:
     return any(keys_of(settings).glob("*.vkey"))
 
 
-def ensure_keys(settings: Settings) -> VerifierKey | None:
-    """Make the key where there is none: the new public key. Raises ShiluError."""
+def ensure_keys(settings: Settings, address: str) -> VerifierKey | None:
+    """Make the key where there is none: the new public key. Raises ShiluError.
+
+    `keys_elsewhere` where this ledger has been sealed already: another key under the same name
+    would make every earlier checkpoint look forged.
+    """
     if has_keys(settings):
         return None
     with seal_errors():
+        with Log(address) as log:
+            published = any(log.ends(log.places([CHECKPOINTS])).values())
+        if published:
+            raise ShiluError(
+                "keys_elsewhere",
+                f"台账已用别处的密钥封存过,{keys_of(settings)} 中没有密钥:没有启动封存。"
+                "请从备份恢复密钥目录;封存在别的机器上时,这里不需要。",
+                f"This ledger has been sealed with a key that is not in {keys_of(settings)}: "
+                "nothing is sealed here. Restore the keys from a backup; where another machine "
+                "seals, nothing is needed.",
+            )
         return keyring.create(keys_of(settings), LEDGER)
 
 

@@ -80,23 +80,27 @@ class Stack:
     def start_services(self) -> None:
         """Start workers, sink and sealer and wait until each of them answers.
 
-        The seal's keys are made if there are none. A sealer that refuses to go on stops nothing
-        else: it is said, `shilu status` shows it, and hours are recorded all the same.
+        With a broker of our own the seal's key is made if there is none; a named cluster is sealed
+        from where its key is. A sealer that refuses to go on stops nothing else: it is said, `shilu
+        status` shows it, and hours are recorded all the same.
         """
         began = time.monotonic()
-        self._make_keys()
+        seals = self._has_keys()
         for number in range(1, self._workers + 1):
             name = f"worker-{number}"
             self._spawn(name, ("worker", "--name", name))
         self._spawn(TRAIL, ("sink",))
-        self._spawn(SEALER, ("seal", "--every", _SEAL_SECONDS))
+        if seals:
+            self._spawn(SEALER, ("seal", "--every", _SEAL_SECONDS))
         for child in self._children:
             if child.name != SEALER:
                 self._await_ready(child)
         took = time.monotonic() - began
         self._say(
-            f"台账进程 {self._workers} 个、审计库进程、封存进程已启动({took:.1f} 秒)",
-            f"{self._workers} worker(s), the sink and the sealer run ({took:.1f} s)",
+            f"台账进程 {self._workers} 个、审计库进程{'、封存进程' if seals else ''}"
+            f"已启动({took:.1f} 秒)",
+            f"{self._workers} worker(s), the sink{', the sealer' if seals else ''} run "
+            f"({took:.1f} s)",
         )
 
     @property
@@ -104,10 +108,17 @@ class Stack:
         """The names of what was started."""
         return [child.name for child in self._children]
 
-    def _make_keys(self) -> None:
-        from deploy.seal_process import ensure_keys, keys_of
+    def _has_keys(self) -> bool:
+        """Is there a key to seal with, now at least?"""
+        from deploy.seal_process import ensure_keys, has_keys, keys_of
 
-        made = ensure_keys(self._settings)
+        if self._broker is None:
+            return has_keys(self._settings)
+        try:
+            made = ensure_keys(self._settings, self.bootstrap)
+        except ShiluError as error:
+            self._say(error.zh, error.en)
+            return False
         if made is not None:
             folder = keys_of(self._settings)
             self._say(
@@ -115,6 +126,7 @@ class Stack:
                 f"made the key that seals the ledger (readable for this user alone; keep a copy): "
                 f"{folder}, public key {made}",
             )
+        return True
 
     def _spawn(self, name: str, arguments: tuple[str, ...], ends: int = 0) -> None:
         note_path(self._settings, name).unlink(missing_ok=True)

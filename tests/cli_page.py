@@ -23,7 +23,7 @@ _BLANKS = (
     (re.compile(r"logs in \S+"), "logs in DIR"),
     (re.compile(r"(ledger\.postings/\d+)/\d+( #\d+)?"), r"\1/N"),
     (re.compile(r"\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{44}"), "+KEY"),
-    (re.compile(r"checkpoints: \d+"), "checkpoints: N"),
+    (re.compile(r"\b(checkpoints?:?) \d+"), r"\1 N"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "ROOT"),
     (re.compile(r"\bv-[a-z2-7]{26}\b"), "v-RANDOM"),
     (re.compile(r"\b[0-9A-Z]{4}(-[0-9A-Z]{4}){3}\b"), "NUMBER"),

@@ -100,3 +100,11 @@ def test_up_seals_by_itself_and_a_refusal_is_seen(home: Path) -> None:
     down = shilu(home, "", "down")
     assert "sealer" in down.stdout
     assert pid(home) is None
+
+    # Without its key a ledger that was sealed gets no other one.
+    keys.rename(home / "kept-elsewhere")
+    assert shilu(home, "", "up", "-d").returncode == 0
+    assert "sealed with a key that is not in" in (home / "log" / "up.log").read_text("utf-8")
+    assert not keys.exists()
+    code, found = status(home)
+    assert (code, found["seal_behind"], "sealer" in found["services"]) == (0, None, False)
