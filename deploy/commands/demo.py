@@ -103,8 +103,8 @@ def _run(settings: Settings, stack: Stack, steps: Steps, events: int, seed: int)
     stack.start_services()
     steps.done(
         began,
-        "主题、台账进程、审计库(chDB)就绪",
-        "topics, worker and audit trail (chDB) are ready",
+        "主题、台账进程、审计库(chDB)、封存就绪",
+        "topics, worker, audit trail (chDB) and seal are ready",
     )
 
     began = time.monotonic()
@@ -223,5 +223,6 @@ def _look_further(settings: Settings, volunteer_id: str | None) -> None:
         "explain v-51c7",
         "exceptions",
         f"trace {_A_VOID}",
+        "verify",
     ):
         console.print(f"  SHILU_HOME={home} .venv/bin/shilu {command}")
