@@ -6,7 +6,7 @@ from kafka.consumer import fetcher
 from kafka.record import MemoryRecords
 from kafka.record.util import calc_crc32c
 
-from schemas.batches import Crc, batches_of, is_plain, opened
+from schemas.batches import STRETCH_BYTES, Crc, batches_of, is_plain, opened
 
 
 class _Opened:
@@ -14,6 +14,7 @@ class _Opened:
 
     def __init__(self, raw: bytes, crc: Crc | None) -> None:
         self._size = len(raw)
+        self._left = STRETCH_BYTES
         self._crc = crc
         self._batches = deque(batches_of(raw))
 
@@ -26,7 +27,11 @@ class _Opened:
     def next_batch(self) -> object:
         if not self._batches:
             return None
-        return MemoryRecords(opened(self._batches.popleft(), self._crc)).next_batch()
+        batch = opened(self._batches.popleft(), self._crc)
+        self._left -= len(batch)
+        if self._left <= 0:
+            self._batches.clear()
+        return MemoryRecords(batch).next_batch()
 
 
 def guard(*, checks_crcs: bool) -> None:

@@ -4,6 +4,7 @@ A batch of some kilobytes may hold gigabytes, and Kafka's clients inflate it bef
 look; or it is compressed in a way that a client has not learnt. Here every compressed batch becomes
 a plain one with the same records, and one that holds too much, or cannot be opened, becomes a
 single record: the batch's own bytes, at its last offset. So it goes the way of all unreadable ones.
+Of many small batches only the first are opened; a reader goes on from where it has come to.
 """
 
 import struct
@@ -14,6 +15,12 @@ import cramjam
 
 INFLATED_BYTES_MAX: Final = 16 << 20
 """Most bytes that the records of one batch may be. Producers' batches are about 1 MiB at most."""
+
+RECORD_BYTES_MAX: Final = 1 << 20
+"""Most bytes of one record; without compression a broker takes no larger ones by default."""
+
+STRETCH_BYTES: Final = 8 << 20
+"""When so much of a fetched stretch has been opened, the rest is left, to be fetched again."""
 
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
 """Base offset, length, leader epoch, magic, CRC, attributes, last offset delta, first and last
@@ -112,7 +119,8 @@ def _unsnapped(payload: bytes, room: bytearray) -> int:
 
 
 def _holds(records: bytes, count: int) -> bool:
-    """Are these just so many records, by their lengths? A client stumbles for ever over others."""
+    """Are these just so many records, by their lengths, and none too long? A client would stumble
+    over others for ever."""
     at, seen, end = 0, 0, len(records)
     while at < end and seen < count:
         length, shift = 0, 0
@@ -125,7 +133,7 @@ def _holds(records: bytes, count: int) -> bool:
             shift += 7
             if byte < 0x80:
                 break
-        if length & 1:
+        if length & 1 or length >> 1 > RECORD_BYTES_MAX:
             return False
         at += length >> 1
         seen += 1

@@ -6,7 +6,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 
-from schemas.batches import batches_of, is_plain, opened
+from schemas.batches import STRETCH_BYTES, batches_of, is_plain, opened
 
 
 class _Opened:
@@ -14,6 +14,7 @@ class _Opened:
 
     def __init__(self, raw: bytes) -> None:
         self._size = len(raw)
+        self._left = STRETCH_BYTES
         self._batches = deque(batches_of(raw))
 
     def size_in_bytes(self) -> int:
@@ -25,7 +26,11 @@ class _Opened:
     def next_batch(self) -> object:
         if not self._batches:
             return None
-        return MemoryRecords(opened(self._batches.popleft(), calc_crc32c)).next_batch()
+        batch = opened(self._batches.popleft(), calc_crc32c)
+        self._left -= len(batch)
+        if self._left <= 0:
+            self._batches.clear()
+        return MemoryRecords(batch).next_batch()
 
 
 def _records(raw: bytes) -> object:

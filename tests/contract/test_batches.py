@@ -4,13 +4,25 @@ import gzip
 import random
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 import cramjam
 import pytest
+from aiokafka.consumer import fetcher as aiokafka_fetcher
 from aiokafka.record.util import calc_crc32c
+from kafka.consumer import fetcher as kafka_fetcher
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 
-from schemas.batches import INFLATED_BYTES_MAX, batches_of, is_plain, opened
+from consumers.inflating import guard as guard_kafka
+from schemas.batches import (
+    INFLATED_BYTES_MAX,
+    RECORD_BYTES_MAX,
+    STRETCH_BYTES,
+    batches_of,
+    is_plain,
+    opened,
+)
+from streams.inflating import guard as guard_aiokafka
 
 HEADER_BYTES = 61
 Packing = Callable[[bytes], bytes]
@@ -88,6 +100,53 @@ def test_no_more_memory_is_taken_than_may_be() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < INFLATED_BYTES_MAX + (1 << 20)
+
+
+def built(*values: bytes, base: int = 0) -> bytes:
+    builder = MemoryRecordsBuilder(magic=2, compression_type=0, batch_size=1 << 30)
+    for value in values:
+        builder.append(timestamp=1, key=None, value=value, headers=[])
+    builder.close()
+    return base.to_bytes(8, "big") + bytes(builder.buffer())[8:]
+
+
+def test_a_record_that_no_broker_would_take_uncompressed_becomes_its_batch() -> None:
+    codec, pack = PACKINGS["zstd"]
+    for size, taken in ((RECORD_BYTES_MAX - 20, True), (RECORD_BYTES_MAX + 1, False)):
+        batch = built(b"x", bytes(size))
+        packed = changed(batch, codec, pack(batch[HEADER_BYTES:]))
+        assert (opened(packed, None)[HEADER_BYTES:] == batch[HEADER_BYTES:]) == taken
+
+
+@pytest.mark.parametrize("module", [aiokafka_fetcher, kafka_fetcher])
+def test_a_stretch_of_many_batches_is_opened_in_parts(
+    module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part is followed by a fetch from the offset after it, as if the broker had sent less."""
+    monkeypatch.setattr(module, "MemoryRecords", None)
+    if module is aiokafka_fetcher:
+        guard_aiokafka()
+    else:
+        guard_kafka(checks_crcs=False)
+    codec, pack = PACKINGS["zstd"]
+    values = [bytes(1 << 19)] * 6
+    batches = [built(*values, base=6 * n) for n in range(20)]
+    packed = [changed(b, codec, pack(b[HEADER_BYTES:])) for b in batches]
+    at, parts = 0, []
+    while at < len(packed):
+        records = module.MemoryRecords(b"".join(packed[at:]))
+        part = 0
+        while records.has_next():
+            found = records.next_batch()
+            assert found.base_offset == 6 * (at + part)
+            assert [len(record.value) for record in found] == [1 << 19] * 6
+            part += 1
+        assert records.next_batch() is None
+        parts.append(part)
+        at += part
+    assert parts == [STRETCH_BYTES // (6 << 19) + 1] * 6 + [2]
+    plainly = module.MemoryRecords(b"".join(batches))
+    assert not hasattr(plainly, "_left")
 
 
 @pytest.mark.parametrize("name", PACKINGS)
