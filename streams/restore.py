@@ -101,8 +101,6 @@ def _change(record: "ConsumerRecord[bytes, bytes]") -> Change:
 
 def _headed(headers: Sequence[tuple[str, bytes]]) -> tuple[int | None, str]:
     """When an account is due, and who counts its hours."""
-    if not headers:
-        return None, ""
     said = dict(headers)
     due = said.get(DUE_HEADER)
     return None if due is None else int(due), said.get(LENT_HEADER, b"").decode()
