@@ -15,28 +15,18 @@ from ledger.catalogue import Catalogue
 from ledger.lateness import skew_micros
 from ledger.spans import end_of, whole_minutes
 from schemas.codec import decode_event
+from schemas.topics import CHECKINS, HOURS
 
 SpanKey = tuple[str, str, str]
 """Volunteer, session, grant; of the last two one is empty."""
 
 _ENTRIES = ("HoursGranted", "HoursClaimed", "HoursImported", "TrainingRecorded")
-_TAKEN = (
-    "SELECT p.volunteer_id AS volunteer_id, p.sequence AS sequence, p.partition AS partition, "
-    "e.session_id AS session_id, e.grant_id AS grant_id, "
-    "e.type AS type, e.event_id AS event_id, e.activity_id AS activity_id, "
-    "e.project_id AS project_id, e.site_id AS site_id, e.shift_id AS shift_id, "
-    "e.recording_org_id AS recording_org_id, e.host_org_id AS host_org_id, "
-    "toUnixTimestamp64Micro(e.occurred_at) AS occurred, toUnixTimestamp64Micro(e.sent_at) AS sent, "
-    "toUnixTimestamp64Micro(e.recorded_at) AS recorded, "
-    "toUnixTimestamp64Micro(e.start_at) AS start, toUnixTimestamp64Micro(e.end_at) AS end, "
-    "if(e.grant_id = '', '', hex(e.value)) AS value_hex "
-    "FROM event AS e INNER JOIN (SELECT source_topic, source_partition, source_offset, "
-    "volunteer_id, sequence, partition FROM posting WHERE volunteer_id IN ({volunteers}) "
-    "AND outcome IN ('posted', 'held') AND reason != 'too_late'{known}) AS p "
-    "ON p.source_topic = e.topic AND p.source_partition = e.partition "
-    "AND p.source_offset = e.offset "
-    "WHERE e.topic IN ('service.checkins', 'service.hours') AND e.type IN ({types}) AND {which}"
-)
+_PLACE = (
+    "event_id", "activity_id", "project_id", "site_id", "shift_id", "recording_org_id",
+    "host_org_id",
+)  # fmt: skip
+_COLUMNS = ("session_id", "grant_id", "type", *_PLACE)
+_MOMENTS = {"occurred_at": "occurred", "sent_at": "sent", "recorded_at": "recorded"}
 
 
 @dataclass(slots=True)
@@ -89,54 +79,55 @@ class Ends:
 def recorded(
     query: Query,
     known: Catalogue,
-    which: str,
-    volunteers: str,
+    own: str,
     values: Mapping[str, object],
     as_of: int | None = None,
 ) -> Iterator[Recorded]:
-    """Sessions and grants: `which` is a condition on `event AS e`, `volunteers` a subquery of who
-    may be meant; both are SQL of ours, and `values` is what they name.
+    """The sessions and grants that some event names of which `own` is true: SQL of ours over
+    `event`, and `values` is what it names.
 
     A session that has only check-outs is left out.
     """
-    rows = _taken(query, ("CheckedIn", "CheckedOut", *_ENTRIES), which, volunteers, values, as_of)
+    rows = query(_taken(own, as_of), **(dict(values) | as_known(as_of)))
     for row in rows:
         if row["grant_id"]:
             yield _entry(row)
-    for key, ends in _paired(rows, known).items():
+    for key, ends in paired(rows, known).items():
         if ends.first is not None:
             yield _session(key, ends)
 
 
-def session_ends(
-    query: Query,
-    known: Catalogue,
-    which: str,
-    volunteers: str,
-    values: Mapping[str, object],
-    as_of: int | None = None,
-) -> dict[SpanKey, Ends]:
-    """Both ends of sessions, as far as they are known; arguments as for `recorded`."""
-    types = ("CheckedIn", "CheckedOut")
-    return _paired(_taken(query, types, which, volunteers, values, as_of), known)
+def _taken(own: str, as_of: int | None) -> str:
+    """SQL: the facts of these spans that the ledger took.
 
-
-def _taken(
-    query: Query,
-    types: Iterable[str],
-    which: str,
-    volunteers: str,
-    values: Mapping[str, object],
-    as_of: int | None,
-) -> list[dict[str, Any]]:
-    named = ", ".join(f"'{name}'" for name in types)
-    return query(
-        _TAKEN.format(volunteers=volunteers, types=named, which=which, known=if_asked(as_of)),
-        **(dict(values) | as_known(as_of)),
+    Events first: they alone name sessions, and few are of these. The bytes, which are most of the
+    table, are read of entries alone: those are another topic, so they lie apart.
+    """
+    spans = (
+        "(volunteer_id, session_id, grant_id) IN (SELECT volunteer_id, session_id, grant_id "
+        f"FROM event WHERE topic IN ('{CHECKINS}', '{HOURS}') AND {own} "
+        "AND (session_id != '' OR grant_id != ''))"
+    )
+    columns = ", ".join(("topic", "partition", "offset", *_COLUMNS, *_MOMENTS))
+    entries = ", ".join(f"'{name}'" for name in _ENTRIES)
+    shown = [f"e.{name} AS {name}" for name in _COLUMNS]
+    shown += [f"toUnixTimestamp64Micro(e.{name}) AS {short}" for name, short in _MOMENTS.items()]
+    return (
+        "SELECT p.volunteer_id AS volunteer_id, p.sequence AS sequence, "
+        f"{', '.join(shown)}, hex(e.bytes) AS value_hex FROM ("
+        "SELECT source_topic, source_partition, source_offset, volunteer_id, sequence FROM posting "
+        f"WHERE outcome IN ('posted', 'held') AND reason != 'too_late'{if_asked(as_of)}) AS p "
+        f"INNER JOIN (SELECT {columns}, '' AS bytes FROM event WHERE topic = '{CHECKINS}' "
+        f"AND type IN ('CheckedIn', 'CheckedOut') AND {spans} "
+        f"UNION ALL SELECT {columns}, assumeNotNull(value) AS bytes FROM event "
+        f"WHERE topic = '{HOURS}' AND type IN ({entries}) AND {spans}) AS e "
+        "ON p.source_topic = e.topic AND p.source_partition = e.partition "
+        "AND p.source_offset = e.offset"
     )
 
 
-def _paired(rows: Iterable[Mapping[str, Any]], known: Catalogue) -> dict[SpanKey, Ends]:
+def paired(rows: Iterable[Mapping[str, Any]], known: Catalogue) -> dict[SpanKey, Ends]:
+    """Both ends of sessions, as far as they are known, from rows of check-ins and check-outs."""
     sessions: dict[SpanKey, Ends] = {}
     for row in rows:
         if row["grant_id"] or row["occurred"] is None:

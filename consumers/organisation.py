@@ -5,13 +5,15 @@ all there is. Net is what the ledger credits. An overlap is therefore in the gro
 organisations and in the net of one.
 """
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
-from consumers.facts import recorded
+from consumers.facts import Recorded, recorded
 from consumers.measures import By, breakdown, measures
 from consumers.query import Column, Query, lines
 from consumers.questions import asked_for
 from consumers.registry import PLACES, RULES, catalogue, entity, published
+from ledger.catalogue import Catalogue
 from schemas.events import GroupAttendanceRecorded
 from schemas.times import DAY, HOUR, MINUTE
 
@@ -42,6 +44,12 @@ def org(
     """
     found = entity(query, "org", org_id, as_of)
     some = lines(as_of, from_date, to_date, recording_org_id=org_id)
+    known = catalogue(query, (*PLACES, *RULES), as_of)
+    spans = _spans(query, known, org_id, as_of, from_date, to_date)
+    nets = {
+        role: measures(query, lines(as_of, from_date, to_date, **{column: org_id}))
+        for role, column in _COLUMNS.items()
+    }
     return {
         "org_id": org_id,
         "name": found.get("name"),
@@ -49,24 +57,29 @@ def org(
         "region": found.get("region"),
         "parent_org_id": found.get("parent_id"),
         **asked_for(as_of, from_date, to_date),
-        "recorder": _in_role(query, "recorder", org_id, as_of, from_date, to_date),
-        "host": _in_role(query, "host", org_id, as_of, from_date, to_date),
+        **{
+            role: _in_role(
+                nets[role],
+                [span for span in spans if getattr(span, column) == org_id],
+                known,
+                from_date,
+                to_date,
+            )
+            for role, column in _COLUMNS.items()
+        },
         "anonymous_heads": _heads(query, org_id, as_of, from_date, to_date),
         "breakdown": None if by is None else breakdown(query, some, by, as_of),
     }
 
 
 def _in_role(
-    query: Query,
-    role: Role,
-    org_id: str,
-    as_of: int | None,
+    net: dict[str, int],
+    spans: Iterable[Recorded],
+    known: Catalogue,
     from_date: int | None,
     to_date: int | None,
 ) -> dict[str, Any]:
-    column = _COLUMNS[role]
-    net = measures(query, lines(as_of, from_date, to_date, **{column: org_id}))
-    gross, open_sessions = _gross(query, column, org_id, as_of, from_date, to_date)
+    gross, open_sessions = _gross(spans, known, from_date, to_date)
     held, rejected = net.pop("held_minutes"), net.pop("rejected_minutes")
     return {
         "gross": gross,
@@ -81,20 +94,18 @@ def _in_role(
     }  # fmt: skip
 
 
-def _gross(
+def _spans(
     query: Query,
-    column: Column,
+    known: Catalogue,
     org_id: str,
     as_of: int | None,
     from_date: int | None,
     to_date: int | None,
-) -> tuple[dict[str, int], int]:
-    """The measures of everything recorded, and the sessions without an end."""
-    first = -_EVER_DAYS if from_date is None else from_date
-    last = _EVER_DAYS if to_date is None else to_date
-    known = catalogue(query, (*PLACES, *RULES), as_of)
+) -> list[Recorded]:
+    """What was recorded by the organisation or at it, at least all of the service days asked for;
+    both roles at once, for mostly they are one."""
     values: dict[str, object] = {"org_id": org_id}
-    own = f"{column} = {{org_id:String}}"
+    own = "(recording_org_id = {org_id:String} OR host_org_id = {org_id:String})"
     if from_date is not None:
         # What is recorded has happened: earlier records are of earlier days.
         own += " AND toUnixTimestamp64Micro(recorded_at) >= {since:Int64}"
@@ -108,17 +119,18 @@ def _gross(
         )
         values["begun"] = (to_date + _EARLIER_DAYS) * DAY
         values["until"] = (to_date + _EARLIER_DAYS) * DAY + late
-    mine = f"FROM event WHERE topic IN ('service.checkins', 'service.hours') AND {own}"
-    which = (
-        f"(e.volunteer_id, e.session_id, e.grant_id) IN (SELECT volunteer_id, session_id, grant_id "
-        f"{mine} AND (session_id != '' OR grant_id != ''))"
-    )
-    volunteers = f"SELECT volunteer_id {mine}"
+    return list(recorded(query, known, own, values, as_of))
+
+
+def _gross(
+    spans: Iterable[Recorded], known: Catalogue, from_date: int | None, to_date: int | None
+) -> tuple[dict[str, int], int]:
+    """The measures of everything recorded, and the sessions without an end."""
+    first = -_EVER_DAYS if from_date is None else from_date
+    last = _EVER_DAYS if to_date is None else to_date
     minutes = training = open_sessions = 0
     attended = set[tuple[str, str, int]]()
-    for span in recorded(query, known, which, volunteers, values, as_of):
-        if getattr(span, column) != org_id:
-            continue
+    for span in spans:
         if span.end is None and span.minutes is None:
             open_sessions += first <= known.local_day(span.site_id, span.start) <= last
         for day, served in span.by_day(known):

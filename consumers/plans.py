@@ -128,17 +128,8 @@ def _join(
     as_of: int | None,
 ) -> dict[SpanKey, str | None]:
     """The shift of each session or entry; notes who came to which."""
-    mine = (
-        "FROM event WHERE topic IN ('service.checkins', 'service.hours') "
-        "AND project_id = {project_id:String}"
-    )
-    which = (
-        "(e.volunteer_id, e.session_id, e.grant_id) IN (SELECT volunteer_id, session_id, grant_id "
-        f"{mine} AND (session_id != '' OR grant_id != ''))"
-    )
-    spans = recorded(
-        query, known, which, f"SELECT volunteer_id {mine}", {"project_id": project_id}, as_of
-    )
+    own = "project_id = {project_id:String}"
+    spans = recorded(query, known, own, {"project_id": project_id}, as_of)
     of_span: dict[SpanKey, str | None] = {}
     for span in spans:
         shift_id = span.shift_id if span.shift_id in shifts else _nearest(span, shifts)

@@ -5,11 +5,12 @@ after it. Held minutes are those of the lines, so also what another session's ho
 tier. What has no lines waits until an end, a correction or a void comes.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from consumers.facts import Ends, SpanKey, session_ends
+from consumers.facts import Ends, SpanKey, paired
 from consumers.query import Query, as_known, if_asked, source_events
 from consumers.registry import PLACES, RULES, catalogue
 from ledger.catalogue import Catalogue
@@ -19,6 +20,9 @@ from schemas.times import HOUR, MINUTE
 
 Place = tuple[str, str, str, str, str]
 """Recording organisation, host, project, site, activity; '' where there is none."""
+
+Said = dict[SpanKey, tuple[int, str]]
+"""What a posting said of a session or grant: the posting's sequence and reason."""
 
 _HELD_STATES = "('held_org', 'held_province', 'held_review')"
 _REASONS: Mapping[str, frozenset[str]] = {
@@ -41,8 +45,16 @@ _QUIET = (
 )  # fmt: skip
 """Reasons of postings that left their session or grant as it was."""
 
+_SETTLING = (
+    "outcome IN ('posted', 'held') AND reason NOT IN ("
+    + ", ".join(f"'{reason}'" for reason in _QUIET)
+    + ")"
+)
+"""SQL: the postings that settled a session or grant."""
+
 _WITHOUT_LINES = ("over_max_session", "too_late", "awaiting_check_in", "awaiting_target")
 _FLAGS = frozenset({None, "", "clock_corrected", "recorded_late", "shift_cancelled"})
+_NOTHING = (-1, "")
 _LONGEST_OPEN = 25 * HOUR
 """No policy leaves a session open for more than a day; clocks differ by minutes."""
 
@@ -73,34 +85,19 @@ class Waiting:
     actor_id: str = ""
 
 
-def waiting(query: Query, as_of: int | None = None, at_once: int = 1_000) -> list[Waiting]:
-    """Everything that waits, as known at `as_of` (UTC microseconds), oldest first.
-
-    Up to `at_once` keys are bound as values; for more the engine is told how to find them.
-    """
+def waiting(query: Query, as_of: int | None = None) -> list[Waiting]:
+    """Everything that waits, as known at `as_of` (UTC microseconds), oldest first."""
     known = catalogue(query, (*PLACES, *RULES), as_of)
+    moved = _moved_by_ticks(query, as_of)
     found = [
-        *_held(query, as_of, at_once),
-        *_without_lines(query, known, as_of, at_once),
+        *_held(query, moved, as_of),
+        *_without_minutes(query, known, moved, as_of),
         *_requests(query, as_of),
     ]
     return sorted(found, key=lambda item: (item.since, item.key, item.reason, item.ref))
 
 
-def _spans(
-    keys: list[SpanKey], otherwise: str, values: Mapping[str, object], at_once: int
-) -> tuple[str, Mapping[str, object]]:
-    """SQL of (volunteer_id, session_id, grant_id), and its values: these keys, or the subquery
-    that found them, which takes longer to read than to run where they are few."""
-    if len(keys) > at_once:
-        return f"SELECT volunteer_id, session_id, grant_id FROM ({otherwise})", values
-    return (
-        "SELECT t.1 AS volunteer_id, t.2 AS session_id, t.3 AS grant_id FROM "
-        "(SELECT arrayJoin({spans:Array(Tuple(String, String, String))}) AS t)"
-    ), {"spans": keys}
-
-
-def _held(query: Query, as_of: int | None, at_once: int) -> list[Waiting]:
+def _held(query: Query, moved: Said, as_of: int | None) -> list[Waiting]:
     """Sessions and grants with minutes in a held state."""
     spans = (
         "SELECT volunteer_id, session_id, grant_id, toString(state) AS held, sum(minutes) AS n, "
@@ -111,11 +108,11 @@ def _held(query: Query, as_of: int | None, at_once: int) -> list[Waiting]:
         "GROUP BY volunteer_id, session_id, grant_id, state HAVING n > 0"
     )
     rows = query(spans, **as_known(as_of))
-    keys = [(row["volunteer_id"], row["session_id"], row["grant_id"]) for row in rows]
-    reasons = _last_reasons(query, *_spans(keys, spans, {}, at_once), as_of)
+    said = _last_said(query, spans, as_of) if rows else {}
     found = []
-    for key, row in zip(keys, rows, strict=True):
-        own = reasons.get(key, "")
+    for row in rows:
+        key = _key_of(row)
+        _, own = max(said.get(key, _NOTHING), moved.get(key, _NOTHING))
         reason = own if own in _REASONS[row["held"]] else _PUSHED[row["held"]]
         found.append(
             Waiting(key, reason, row["since"], tuple(row["place"]), row["held"], row["n"],
@@ -124,43 +121,42 @@ def _held(query: Query, as_of: int | None, at_once: int) -> list[Waiting]:
     return found
 
 
-def _last_reasons(
-    query: Query, spans: str, values: Mapping[str, object], as_of: int | None
-) -> dict[SpanKey, str]:
-    """What was last said of each of these sessions and grants by a posting that settled it.
-
-    `spans` is a subquery of (volunteer_id, session_id, grant_id). A tick names no session: it
-    speaks of the one that its lines move from one state to another.
-    """
-    quiet = ", ".join(f"'{reason}'" for reason in _QUIET)
-    settling = (
-        "SELECT partition, offset, source_topic, source_partition, source_offset, volunteer_id, "
-        "sequence, reason, event_type FROM posting WHERE outcome IN ('posted', 'held') "
-        f"AND reason NOT IN ({quiet}){if_asked(as_of)} "
-        f"AND volunteer_id IN (SELECT volunteer_id FROM ({spans}))"
-    )
+def _last_said(query: Query, spans: str, as_of: int | None) -> Said:
+    """What a posting that settled it said last of each of these sessions and grants; `spans` is a
+    subquery with session_id and grant_id."""
     rows = query(
-        "SELECT volunteer_id, session_id, grant_id, argMax(reason, sequence) AS reason FROM ("
         "SELECT p.volunteer_id AS volunteer_id, e.session_id AS session_id, "
-        "e.grant_id AS grant_id, p.reason AS reason, p.sequence AS sequence FROM event AS e "
-        f"INNER JOIN ({settling}) AS p ON p.source_topic = e.topic "
-        "AND p.source_partition = e.partition AND p.source_offset = e.offset "
-        f"WHERE (e.session_id, e.grant_id) IN (SELECT session_id, grant_id FROM ({spans})) "
-        "UNION ALL "
-        "SELECT l.volunteer_id, l.session_id, l.grant_id, any(p.reason), any(p.sequence) "
-        f"FROM line AS l INNER JOIN ({settling} AND event_type = 'ClockTicked') AS p "
-        "ON p.partition = l.partition AND p.offset = l.offset "
-        f"WHERE (l.volunteer_id, l.session_id, l.grant_id) IN ({spans}) "
-        "GROUP BY l.partition, l.offset, l.volunteer_id, l.session_id, l.grant_id "
-        "HAVING uniqExact(l.state) > 1"
-        ") GROUP BY volunteer_id, session_id, grant_id",
-        **(dict(values) | as_known(as_of)),
+        "e.grant_id AS grant_id, max(p.said) AS last FROM ("
+        "SELECT source_topic, source_partition, source_offset, volunteer_id, "
+        f"(sequence, toString(reason)) AS said FROM posting WHERE {_SETTLING}{if_asked(as_of)}) "
+        "AS p INNER JOIN (SELECT topic, partition, offset, session_id, grant_id FROM event "
+        f"WHERE (session_id, grant_id) IN (SELECT session_id, grant_id FROM ({spans}))) AS e "
+        "ON p.source_topic = e.topic AND p.source_partition = e.partition "
+        "AND p.source_offset = e.offset GROUP BY volunteer_id, session_id, grant_id",
+        **as_known(as_of),
     )
-    return {(r["volunteer_id"], r["session_id"], r["grant_id"]): r["reason"] for r in rows}
+    return {_key_of(row): row["last"] for row in rows}
 
 
-def _without_lines(
-    query: Query, known: Catalogue, as_of: int | None, at_once: int
+def _moved_by_ticks(query: Query, as_of: int | None) -> Said:
+    """What ticks said last of sessions and grants: a tick names none, it speaks of the one that its
+    lines move from one state to another."""
+    rows = query(
+        "SELECT volunteer_id, session_id, grant_id, max(said) AS last FROM ("
+        "SELECT l.volunteer_id AS volunteer_id, l.session_id AS session_id, "
+        "l.grant_id AS grant_id, any(p.said) AS said FROM line AS l INNER JOIN ("
+        "SELECT partition, offset, (sequence, toString(reason)) AS said FROM posting "
+        f"WHERE event_type = 'ClockTicked' AND line_count > 0 AND {_SETTLING}{if_asked(as_of)}) "
+        "AS p ON p.partition = l.partition AND p.offset = l.offset "
+        "GROUP BY l.partition, l.offset, l.volunteer_id, l.session_id, l.grant_id "
+        "HAVING uniqExact(l.state) > 1) GROUP BY volunteer_id, session_id, grant_id",
+        **as_known(as_of),
+    )
+    return {_key_of(row): row["last"] for row in rows}
+
+
+def _without_minutes(
+    query: Query, known: Catalogue, moved: Said, as_of: int | None
 ) -> list[Waiting]:
     """Sessions and grants that were named, and have no minutes in any state."""
     ticks = {
@@ -171,58 +167,81 @@ def _without_lines(
             **as_known(as_of),
         )
     }
-    values: dict[str, object] = {"open_since": min(ticks.values(), default=0) - _LONGEST_OPEN}
-    named = _named(as_of)
-    rows = query(named, **values, **as_known(as_of))
-    keys = [(row["volunteer_id"], row["session_id"], row["grant_id"]) for row in rows]
-    spans, bound = _spans(keys, named, values, at_once)
-    reasons = _last_reasons(query, spans, bound, as_of)
-    ends = session_ends(
-        query, known, f"(e.volunteer_id, e.session_id, e.grant_id) IN ({spans})",
-        f"SELECT volunteer_id FROM ({spans})", bound, as_of,
+    rows = query(
+        _uncredited(as_of), open_since=min(ticks.values(), default=0) - _LONGEST_OPEN,
+        **as_known(as_of),
     )  # fmt: skip
+    of_span = defaultdict[SpanKey, list[Mapping[str, Any]]](list)
+    for row in rows:
+        of_span[_key_of(row)].append(row)
+    ends = paired((row for row in rows if row["counts"]), known)
     found = []
-    for key, row in zip(keys, rows, strict=True):
-        reason = _reason_of(reasons.get(key), ends.get(key), row["reasons"], known, ticks)
+    for key, facts in of_span.items():
+        named = [row for row in facts if row["named"]]
+        if not named:
+            continue
+        said = [(r["sequence"], r["reason"]) for r in facts if r["reason"] not in _QUIET]
+        settled = max((*said, moved.get(key, _NOTHING)))
+        reason = _reason_of(
+            None if settled is _NOTHING else settled[1], ends.get(key),
+            {row["reason"] for row in named}, known, ticks,
+        )  # fmt: skip
         if reason is not None:
-            found.append(Waiting(key, reason, row["since"], tuple(row["place"])))
+            first = min(named, key=lambda row: (row["offset"], row["topic"]))
+            since = min(row["recorded"] for row in named)
+            found.append(Waiting(key, reason, since, _place(first)))
     return found
 
 
-def _named(as_of: int | None) -> str:
-    """SQL: the sessions and grants without minutes that postings say wait, or that may be open."""
+def _uncredited(as_of: int | None) -> str:
+    """SQL: the facts that the ledger took of sessions and grants whose lines come to nothing.
+
+    `named`: a posting says that it waits, or it may be an open session. `counts`: it is an end of a
+    session. The event is asked first, for it alone names the session: of all events few are of such
+    a session. Its volunteer is the posting's, except for ticks, which name none.
+    """
     reasons = ", ".join(f"'{reason}'" for reason in _WITHOUT_LINES)
-    without = (
-        "SELECT source_topic, source_partition, source_offset, volunteer_id, reason FROM posting "
-        f"WHERE outcome = 'held' AND reason IN ({reasons}){if_asked(as_of)}"
-    )
-    unclosed = (
-        "SELECT source_topic, source_partition, source_offset, volunteer_id, '' AS reason "
-        "FROM posting WHERE event_type = 'CheckedIn' AND outcome = 'posted' AND line_count = 0 "
-        f"{if_asked(as_of)} AND (toUnixTimestamp64Micro(recorded_at) >= {{open_since:Int64}} "
-        "OR volunteer_id IN (SELECT volunteer_id FROM posting WHERE reason = 'no_check_out' "
-        f"AND outcome = 'held'{if_asked(as_of)}))"
-    )
-    said = f"{without} UNION ALL {unclosed}"
-    candidates = (
-        "SELECT p.volunteer_id AS volunteer_id, e.session_id AS session_id, "
-        "e.grant_id AS grant_id, groupUniqArray(toString(p.reason)) AS reasons, "
-        "toUnixTimestamp64Micro(min(e.recorded_at)) AS since, argMin((e.recording_org_id, "
-        "e.host_org_id, e.project_id, e.site_id, e.activity_id), e.offset) AS place "
-        f"FROM {source_events(said)} AS e INNER JOIN ({said}) AS p "
-        "ON p.source_topic = e.topic AND p.source_partition = e.partition "
-        "AND p.source_offset = e.offset WHERE e.session_id != '' OR e.grant_id != '' "
-        "GROUP BY volunteer_id, session_id, grant_id"
-    )
     credited = (
-        "SELECT volunteer_id, session_id, grant_id FROM line WHERE volunteer_id IN "
-        f"(SELECT volunteer_id FROM ({said})){if_asked(as_of)} "
+        f"SELECT volunteer_id, session_id, grant_id FROM line WHERE 1{if_asked(as_of)} "
         "GROUP BY volunteer_id, session_id, grant_id HAVING sum(minutes) != 0"
     )
-    return (
-        f"SELECT * FROM ({candidates}) "
-        f"WHERE (volunteer_id, session_id, grant_id) NOT IN ({credited})"
+    ended_by_clock = (
+        "SELECT volunteer_id FROM posting WHERE reason = 'no_check_out' AND outcome = 'held'"
+        f"{if_asked(as_of)}"
     )
+    named = (
+        f"(outcome = 'held' AND reason IN ({reasons})) OR (event_type = 'CheckedIn' "
+        "AND outcome = 'posted' AND line_count = 0 "
+        "AND (toUnixTimestamp64Micro(recorded_at) >= {open_since:Int64} "
+        f"OR volunteer_id IN ({ended_by_clock})))"
+    )
+    return (
+        "SELECT p.volunteer_id AS volunteer_id, p.sequence AS sequence, p.partition AS partition, "
+        "toString(p.reason) AS reason, p.named AS named, e.topic AS topic, e.offset AS offset, "
+        "e.session_id AS session_id, e.grant_id AS grant_id, e.type AS type, "
+        "e.event_id AS event_id, e.activity_id AS activity_id, e.project_id AS project_id, "
+        "e.site_id AS site_id, e.recording_org_id AS recording_org_id, "
+        "e.host_org_id AS host_org_id, toUnixTimestamp64Micro(e.occurred_at) AS occurred, "
+        "toUnixTimestamp64Micro(e.sent_at) AS sent, "
+        "toUnixTimestamp64Micro(e.recorded_at) AS recorded, p.reason != 'too_late' "
+        "AND e.type IN ('CheckedIn', 'CheckedOut') AS counts FROM ("
+        "SELECT source_topic, source_partition, source_offset, volunteer_id, sequence, partition, "
+        f"reason, {named} AS named FROM posting WHERE outcome IN ('posted', 'held')"
+        f"{if_asked(as_of)}) AS p INNER JOIN (SELECT * FROM event "
+        f"WHERE (session_id != '' OR grant_id != ''){if_asked(as_of)} "
+        f"AND (volunteer_id, session_id, grant_id) NOT IN ({credited})) AS e "
+        "ON p.source_topic = e.topic AND p.source_partition = e.partition "
+        "AND p.source_offset = e.offset"
+    )
+
+
+def _key_of(row: Mapping[str, Any]) -> SpanKey:
+    return row["volunteer_id"], row["session_id"], row["grant_id"]
+
+
+def _place(row: Mapping[str, Any]) -> Place:
+    return (row["recording_org_id"], row["host_org_id"], row["project_id"], row["site_id"],
+            row["activity_id"])  # fmt: skip
 
 
 def _reason_of(
