@@ -40,10 +40,11 @@ def anomalies(
     languages, as known at `as_of` (UTC microseconds)."""
     values = bounds._asdict() | as_known(as_of)
     found = []
-    for code, (zh, en, ask) in _KINDS.items():
+    for code, (zh, en, ask, gravest) in _KINDS.items():
         sql = ask(if_asked(as_of))
         rows = query(
-            f"SELECT *, count() OVER () AS row_count FROM ({sql}) LIMIT {{limit:Int64}}",
+            f"SELECT *, count() OVER () AS row_count FROM ({sql}) "
+            f"ORDER BY {gravest} LIMIT {{limit:Int64}}",
             limit=max(limit, 1), **values,
         )  # fmt: skip
         found.append(
@@ -102,7 +103,7 @@ def _in_bulk(known: str) -> str:
         f"count() OVER {window} AS grants, sum(length) OVER {window} AS minutes "
         f"FROM ({_grants(known)})) "
         "WHERE grants >= {bulk_grants:Int64} OR minutes >= {bulk_minutes:Int64} "
-        "GROUP BY actor_id ORDER BY most_minutes DESC, actor_id"
+        "GROUP BY actor_id"
     )
 
 
@@ -111,7 +112,7 @@ def _bare(known: str) -> str:
         "SELECT recording_org_id, actor_id, count() AS grants, uniqExact(volunteer_id) AS "
         "volunteers, sum(length) AS minutes, toUnixTimestamp64Micro(max(recorded_at)) AS at, "
         f"argMax(event_id, recorded_at) AS event_id FROM ({_grants(known)}) WHERE bare "
-        "GROUP BY recording_org_id, actor_id ORDER BY minutes DESC, recording_org_id, actor_id"
+        "GROUP BY recording_org_id, actor_id"
     )
 
 
@@ -140,8 +141,7 @@ def _pairs(known: str) -> str:
         f"SELECT *, sum(n) OVER (PARTITION BY actor_id) AS of_all FROM ({paired})) AS p "
         f"LEFT JOIN ({paired}) AS r ON r.actor_id = p.decider_id AND r.decider_id = p.actor_id "
         "WHERE grants >= {pair_grants:Int64} "
-        "AND (grants * 100 >= grants_of_actor * {pair_percent:Int64} OR the_other_way > 0) "
-        "ORDER BY grants DESC, actor_id, decider_id"
+        "AND (grants * 100 >= grants_of_actor * {pair_percent:Int64} OR the_other_way > 0)"
     )
 
 
@@ -152,8 +152,7 @@ def _identical(known: str) -> str:
         "uniqExact(volunteer_id) AS volunteers, sum(length) AS minutes, "
         "arraySort(groupUniqArray(5)(actor_id)) AS actor_ids "
         f"FROM ({_grants(known)}) GROUP BY recording_org_id, activity_id, start_at, end_at "
-        "HAVING volunteers >= {same_interval_volunteers:Int64} "
-        "ORDER BY volunteers DESC, recording_org_id, activity_id, start_at"
+        "HAVING volunteers >= {same_interval_volunteers:Int64}"
     )
 
 
@@ -168,7 +167,7 @@ def _before_registration(known: str) -> str:
         "argMax(g.event_id, g.recorded_at) AS event_id "
         f"FROM ({_grants(known)}) AS g INNER JOIN ({registered}) AS r "
         "ON r.entity_id = g.volunteer_id WHERE g.end_at < r.since "
-        "GROUP BY recording_org_id, actor_id ORDER BY minutes DESC, recording_org_id, actor_id"
+        "GROUP BY recording_org_id, actor_id"
     )
 
 
@@ -186,7 +185,7 @@ def _one_device(known: str) -> str:
         "WHERE topic = 'service.checkins' AND type = 'CheckedIn' AND device_id != '' "
         f"AND channel IN ('qr', 'code', 'geofence') AND actor_role = 'volunteer'{known}) "
         "WHERE people >= {device_volunteers:Int64} "
-        "GROUP BY device_id ORDER BY most_volunteers DESC, device_id"
+        "GROUP BY device_id"
     )
 
 
@@ -195,47 +194,53 @@ def _long_days(known: str) -> str:
         "SELECT volunteer_id, toInt32(l.service_date) AS service_date, sum(l.minutes) AS minutes, "
         "arraySort(groupUniqArray(5)(l.recording_org_id)) AS recording_org_ids FROM line AS l "
         f"WHERE l.state = 'effective' AND l.kind != 'training'{known} "
-        "GROUP BY volunteer_id, l.service_date HAVING minutes > {day_minutes:Int64} "
-        "ORDER BY minutes DESC, volunteer_id, service_date"
+        "GROUP BY volunteer_id, l.service_date HAVING minutes > {day_minutes:Int64}"
     )
 
 
-_KINDS: Mapping[str, tuple[str, str, Callable[[str], str]]] = {
+_KINDS: Mapping[str, tuple[str, str, Callable[[str], str], str]] = {
     "booked_in_bulk": (
         "同一经办人十分钟内补录 {bulk_grants} 笔以上或 {bulk_minutes} 分钟以上",
         "one administrator backfilled {bulk_grants} or more grants, or {bulk_minutes} minutes, "
         "within ten minutes",
         _in_bulk,
+        "most_minutes DESC, actor_id",
     ),
     "grant_without_evidence": (
         "补录没有任何证据",
         "backfills without any evidence",
         _bare,
+        "minutes DESC, recording_org_id, actor_id",
     ),
     "same_two_people": (
         "补录的经办人与批准人总是同两个人,或互相批准",
         "the same two people enter and approve, or approve each other's",
         _pairs,
+        "grants DESC, actor_id, decider_id",
     ),
     "identical_intervals": (
         "同一活动给 {same_interval_volunteers} 人以上补录完全相同的起止时刻",
         "{same_interval_volunteers} or more people were backfilled for the very same times",
         _identical,
+        "volunteers DESC, recording_org_id, activity_id, start_at, end_at",
     ),
     "before_registration": (
         "补录的服务早于志愿者注册",
         "backfilled service from before the volunteer was registered",
         _before_registration,
+        "minutes DESC, recording_org_id, actor_id",
     ),
     "one_phone_many_people": (
         "同一手机十分钟内为 {device_volunteers} 人以上本人签到",
         "one phone checked in {device_volunteers} or more people as themselves in ten minutes",
         _one_device,
+        "most_volunteers DESC, device_id",
     ),
     "long_day": (
         "一人一天计入超过 {day_minutes} 分钟",
         "more than {day_minutes} minutes of one person count on one day",
         _long_days,
+        "minutes DESC, volunteer_id, service_date",
     ),
 }
-"""Code -> what it means in Chinese and English, and the SQL of its rows, gravest first."""
+"""Code -> what it means in Chinese and English, the SQL of its rows, and which come first."""
