@@ -38,6 +38,7 @@ _INSERT_SETTINGS: Mapping[str, object] = {
     **room.INSERT_SETTINGS,
 }
 _STREAM_SETTINGS: Mapping[str, object] = {
+    # Set once for each client: for chDB each of them is a statement of its own, there and back.
     # Bytes stay bytes: Arrow strings would have to be UTF-8.
     "output_format_arrow_string_as_string": 0,
     "max_bytes_before_external_sort": 128 << 20,
@@ -147,13 +148,8 @@ class Trail:
         with self._guard:
             client = self._idle.pop() if self._idle else None
         if client is None:
-            client = self._new_client()
-        with (
-            _told(),
-            client.query_arrow_stream(
-                sql, parameters=values or None, settings=dict(_STREAM_SETTINGS)
-            ) as batches,
-        ):
+            client = self._new_client(_STREAM_SETTINGS)
+        with _told(), client.query_arrow_stream(sql, parameters=values or None) as batches:
             for batch in batches:
                 if batch.num_rows:
                     yield batch
@@ -229,20 +225,22 @@ class Trail:
             client = self._local.client = self._new_client()
         return client
 
-    def _new_client(self) -> Client:
-        client = self._connect(self._database)
+    def _new_client(self, settings: Mapping[str, object] | None = None) -> Client:
+        client = self._connect(self._database, settings)
         with self._guard:
             self._clients.append(client)
         return client
 
-    def _connect(self, database: str) -> Client:
+    def _connect(self, database: str, settings: Mapping[str, object] | None = None) -> Client:
         if not self._dsn:
             _require_free(self._folder)
         where: dict[str, Any] = (
             {"dsn": self._dsn} if self._dsn else {"interface": "chdb", "path": str(self._folder)}
         )
         with _told():
-            return clickhouse_connect.get_client(database=database, **where)
+            return clickhouse_connect.get_client(
+                database=database, settings=dict(settings or {}), **where
+            )
 
 
 def open_trail(folder: Path, dsn: str = "", *, create: bool = False) -> Trail:
