@@ -3,13 +3,15 @@
 import random
 import struct
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consumers.heads import heads
 from consumers.rows import TABLES, Record, arrow, rows_of
-from consumers.trail import Trail
+from consumers.trail import Trail, open_trail
 from schemas.codec import LATEST, encode
 from schemas.events import Actor, PolicyPublished, ShiftScheduled, VaultAccessed
 from schemas.posting import Account, PartitionState
@@ -158,3 +160,33 @@ def test_hostile_numbers_and_texts_become_rows(n: int, m: int, text: str) -> Non
         assert [row[TYPE] for table, row in rows if table == "event"] == [type(event).__name__]
         for table, row in rows:
             arrow(table, [row])
+
+
+def test_a_trail_made_before_ids_were_narrow_has_the_same_rows_afterwards(folder: Path) -> None:
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    ids = ("recording_org_id", "host_org_id", "project_id", "site_id", "activity_id")
+    columns = {"line": ("volunteer_id", *ids), "event": ids}
+    book = random_book(random.Random(seed), 300)
+
+    def seen(trail: Trail) -> list[object]:
+        rows = [trail.query(f"SELECT * FROM {table} ORDER BY ALL") for table in columns]
+        return [*rows, heads(trail)]
+
+    with open_trail(folder, create=True) as trail:
+        for table, names in columns.items():
+            for name in names:
+                trail.command(f"ALTER TABLE {table} MODIFY COLUMN {name} String CODEC(ZSTD(1))")
+        trail.command(
+            "ALTER TABLE schema_version DELETE WHERE number = 8 SETTINGS mutations_sync=2"
+        )
+        fill(trail, [*book.inputs, *book.outputs()])
+        before = seen(trail)
+    with open_trail(folder) as trail:
+        assert seen(trail) == before
+        types = trail.query(
+            "SELECT DISTINCT table, type FROM system.columns WHERE database = 'shilu' AND "
+            "table IN ('line', 'event') AND name IN {ids:Array(String)}",
+            ids=list(ids),
+        )
+        assert {row["type"] for row in types} == {"LowCardinality(String)"}
