@@ -131,6 +131,19 @@ def test_who_may_decide_names_those_who_have_a_say(trail: Trail) -> None:
     assert row["events"] == ["SessionConfirmed", "SessionDenied"]
 
 
+def test_what_a_tick_moved_waits_for_the_reason_that_the_tick_gave(trail: Trail) -> None:
+    told(
+        trail, *h.served("v4", project="p9", activity="a1", org="sw1", host="sw1"),
+        *(h.received(event, "20:00") for event in (
+            h.org("sw1"), h.project("p9"), h.shift("late", "p9", "a1"), h.accept("v1", "late"))),
+        h.tick("22:00"),
+    )  # fmt: skip
+    before, after = h.when("21:00"), h.when("23:00")
+    assert [[item.reason for item in waiting(trail.query, at)] for at in (before, after)] == [
+        ["unknown_activity"], ["not_on_roster"]
+    ]  # fmt: skip
+
+
 def test_an_application_for_a_star_waits_until_it_is_decided(trail: Trail) -> None:
     told(trail, recognised_by(), *h.served("v1", end="13:30"), apply_star(at="14:00"),
          decide_star(at="15:00"))  # fmt: skip
