@@ -6,7 +6,7 @@ from typing import Any
 
 from consumers.anomalies import anomalies
 from consumers.facts import SpanKey
-from consumers.query import Query, as_known, if_asked, source_events
+from consumers.query import Query, as_known, if_asked
 from consumers.questions import quarantine_list
 from consumers.registry import ORGS, PLACES, RULES, catalogue
 from consumers.remedies import ABOVE, REMEDIES, remedy
@@ -15,10 +15,9 @@ from consumers.wording import moment, reason_texts
 from ledger import catalogue as registry
 from schemas.times import iso_date
 
-_POSTED = (
-    "partition, offset, source_topic, source_partition, source_offset, volunteer_id, outcome, "
-    "reason, event_id, event_type, recorded_at"
-)
+_SOURCE = ("source_topic", "source_partition", "source_offset")
+_POSTED = f"{', '.join(_SOURCE)}, volunteer_id, outcome, reason, event_id, event_type"
+_LOOKED_UP_AT_ONCE = 1_000
 
 
 def exceptions(query: Query, limit: int = 20, as_of: int | None = None) -> dict[str, Any]:
@@ -74,36 +73,47 @@ def _first_of_each(items: Iterable[Waiting], limit: int) -> list[Waiting]:
 def _newest(query: Query, now: set[SpanKey], limit: int, as_of: int | None) -> list[dict[str, Any]]:
     """The newest held and refused postings; `waiting` says whether what they speak of still does
     (null for refused ones and for ticks, which name no session)."""
-    newest = (
-        f"SELECT {_POSTED} FROM posting WHERE outcome IN ('held', 'refused'){if_asked(as_of)} "
-        "ORDER BY recorded_at DESC, partition, offset DESC LIMIT {limit:Int64} BY outcome, reason"
-    )
     rows = query(
-        "SELECT p.outcome AS outcome, p.reason AS reason, p.event_id AS event_id, "
-        "p.event_type AS event_type, p.volunteer_id AS volunteer_id, "
-        "p.source_topic AS source_topic, p.source_partition AS source_partition, "
-        "p.source_offset AS source_offset, toUnixTimestamp64Micro(p.recorded_at) AS at, "
-        f"e.session_id AS session_id, e.grant_id AS grant_id FROM {source_events(newest)} AS e "
-        f"RIGHT JOIN ({newest}) AS p ON e.topic = p.source_topic "
-        "AND e.partition = p.source_partition AND e.offset = p.source_offset "
-        "ORDER BY p.recorded_at DESC, p.partition, p.offset DESC",
+        f"SELECT {_POSTED}, toUnixTimestamp64Micro(recorded_at) AS at FROM posting "
+        f"WHERE outcome IN ('held', 'refused'){if_asked(as_of)} "
+        "ORDER BY recorded_at DESC, partition, offset DESC LIMIT {limit:Int64} BY outcome, reason",
         limit=limit, **as_known(as_of),
     )  # fmt: skip
+    places = [tuple(row[name] for name in _SOURCE) for row in rows]
+    spans = _spans_at(query, places)
     found = []
-    for row in rows:
-        key = (row["volunteer_id"], row["session_id"], row["grant_id"])
+    for row, place in zip(rows, places, strict=True):
+        session_id, grant_id = spans.get(place, ("", ""))
+        key = (row["volunteer_id"], session_id, grant_id)
         named = row["outcome"] == "held" and (key[1] or key[2])
         found.append(
             {name: row[name] for name in ("outcome", "reason", "event_id", "event_type")}
             | {
                 "volunteer_id": row["volunteer_id"],
-                "session_id": row["session_id"] or None,
-                "grant_id": row["grant_id"] or None,
-                "source": f"{row['source_topic']}/{row['source_partition']}/{row['source_offset']}",
+                "session_id": session_id or None,
+                "grant_id": grant_id or None,
+                "source": "/".join(map(str, place)),
                 "recorded_at": moment(row["at"]),
                 "waiting": key in now if named else None,
             }
         )
+    return found
+
+
+def _spans_at(
+    query: Query, places: Sequence[tuple[Any, ...]]
+) -> dict[tuple[Any, ...], tuple[str, str]]:
+    """The session and grant that the events at these (topic, partition, offset) name."""
+    found = {}
+    for first in range(0, len(places), _LOOKED_UP_AT_ONCE):
+        rows = query(
+            "SELECT topic, partition, offset, session_id, grant_id FROM event WHERE "
+            "(topic, partition, offset) IN {places:Array(Tuple(String, Int64, Int64))}",
+            places=list(places[first : first + _LOOKED_UP_AT_ONCE]),
+        )
+        for row in rows:
+            place = (row["topic"], row["partition"], row["offset"])
+            found[place] = (row["session_id"], row["grant_id"])
     return found
 
 
