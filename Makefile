@@ -15,7 +15,7 @@ CORE := $(wildcard schemas/*.py ledger/*.py streams/batch.py streams/forms.py st
 PACKAGES := schemas ledger producers streams consumers vault deploy
 
 .PHONY: demo test waiting reckoned faults plain compile check fix bench bench-quick bench-all bench-sink bench-trail \
-  bench-recovery bench-latency bench-growth bench-verify docs clean
+  bench-questions bench-recovery bench-latency bench-growth bench-verify docs clean
 
 demo: $(VENV)/.run  ## the main job on realistic input, then the totals
 	@$(BIN)/shilu demo
@@ -66,6 +66,9 @@ bench-sink: $(VENV)/.bench  ## the sink beside the raw insert
 bench-trail: $(VENV)/.bench  ## questions over 10 million lines, beside DuckDB and PostgreSQL
 	$(BIN)/python -m bench.queries
 
+bench-questions: $(VENV)/.dev  ## what auditors ask, of a million events
+	$(BIN)/python -m bench.questions
+
 bench-recovery: $(VENV)/.bench  ## a million accounts restored
 	$(BIN)/python -m bench.recovery
 
@@ -78,7 +81,7 @@ bench-growth: $(VENV)/.bench  ## does an event get dearer as the ledger grows
 bench-verify: $(VENV)/.dev  ## a million postings verified
 	$(BIN)/python -m bench.verify
 
-bench-all: bench bench-sink bench-trail bench-recovery bench-latency bench-growth bench-verify  ## about two hours
+bench-all: bench bench-sink bench-trail bench-questions bench-recovery bench-latency bench-growth bench-verify  ## about two hours
 
 docs: $(VENV)/.dev  ## pages generated from the contract
 	$(BIN)/python -m deploy.describe
