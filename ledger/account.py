@@ -12,10 +12,14 @@ from ledger import index
 from ledger.index import key_of
 from ledger.pages import Pages
 from ledger.spans import Span, span_key
+from ledger.words import Case
 from schemas.posting import Kind, State
 
 DayPage = dict[str, Span]
 """Span key -> span, for the spans of one UTC day."""
+
+CasePage = tuple[Case, ...]
+"""Some cases, in the order in which they were first heard of."""
 
 
 def _no_spans(_: int) -> DayPage:
@@ -24,6 +28,10 @@ def _no_spans(_: int) -> DayPage:
 
 def _no_entries(_: int) -> bytes:
     return b""
+
+
+def _no_cases(_: int) -> CasePage:
+    return ()
 
 
 @dataclass(slots=True)
@@ -47,6 +55,7 @@ class Account:
     last_day: int = -1
     days: Pages[DayPage] = field(default_factory=lambda: Pages(_no_spans))
     buckets: Pages[bytes] = field(default_factory=lambda: Pages(_no_entries))
+    cases: Pages[CasePage] = field(default_factory=lambda: Pages(_no_cases))
 
 
 def lookup(account: Account, text: str) -> int | None:

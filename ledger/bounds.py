@@ -19,8 +19,8 @@ from schemas.events import (
     HoursGranted,
     HoursImported,
     Recognition,
-    SpanTransferred,
     TrainingRecorded,
+    Transfer,
 )
 
 CHECK_OUTS_MAX: Final = 64
@@ -50,10 +50,10 @@ def keys_of(event: Fact) -> tuple[str, ...]:
             return seen, grant_key(event.grant_id), "p/" + event.project_id, row_key(event)
         case HoursGranted() | HoursClaimed() | TrainingRecorded():
             return seen, grant_key(event.grant_id), "p/" + event.project_id
-        case SpanTransferred():
-            # What the ledger itself says is never turned back; nobody chooses these ids.
-            return ()
         case _:
+            if isinstance(event, Transfer):
+                # What the ledger itself says is never turned back; nobody chooses these ids.
+                return ()
             if isinstance(event, Decision):
                 return seen, *_keys_of_act(event)
             if isinstance(event, Recognition):

@@ -4,21 +4,12 @@ The scores stay in the events, where auditors read them; the account remembers w
 whom, so that one judgement of each organisation stands.
 """
 
-from ledger.account import Account, lookup, remember
-from ledger.cases import (
-    EVALUATION,
-    begin,
-    case_keys,
-    is_back,
-    is_open,
-    is_whose,
-    refusal,
-    take_back,
-)
+from ledger.account import Account, lookup
+from ledger.cases import begin, case_keys, case_of, count_of, refusal, take_back
 from ledger.catalogue import Catalogue
 from ledger.policy import Policy
-from ledger.record import digest_of
 from ledger.results import Result
+from ledger.words import EVALUATION, OPEN, Word, evaluated, is_back, opened
 from schemas.events import (
     Evaluation,
     EvaluationRevised,
@@ -40,23 +31,18 @@ def evaluate(account: Account, event: Evaluation, recorded_at: int, catalogue: C
             why = refusal(account, event.actor, event.evaluator_org_id, catalogue)
             return _about(account, event, why)
         case VolunteerResponded():
-            return _about(account, event, _not_own(account, event))
+            return _about(account, event, _not_own(account, event, catalogue))
 
 
 def evaluation_keys(event: Evaluation) -> tuple[str, ...]:
     """What an evaluation may make the account remember."""
-    return (_slot(event), *case_keys(EVALUATION, event.evaluation_id, _whose(event)))
+    return case_keys(EVALUATION, event.evaluation_id, evaluated(_whose(event)))
 
 
 def evaluation_deadline(policy: Policy, closed_on: int, catalogue: Catalogue) -> int:
     """The last day on which a project that ended then is evaluated in time (V2 article 11)."""
     calendar = catalogue.calendar(policy.calendar_id)
     return calendar.after(closed_on, policy.evaluation_deadline_days)
-
-
-def _slot(event: Evaluation) -> str:
-    """One evaluation per project and organisation stands."""
-    return "v/" + _whose(event)
 
 
 def _whose(event: Evaluation) -> str:
@@ -69,9 +55,11 @@ def _submit(
     why = _refused(account, event, catalogue)
     if why is not None:
         return "refused", why, ()
-    if not begin(account, EVALUATION, event.evaluation_id, _whose(event)):
-        return "posted", "taken_back_before", ()
-    remember(account, _slot(event), digest_of(event.evaluation_id.encode()))
+    case = case_of(account, EVALUATION, event.evaluation_id)
+    word = Word(event.volunteer_id, OPEN, _whose(event), event.occurred_at)
+    result = begin(account, case, word)
+    if result[0] != "posted" or result[1] is not None:
+        return result
     closed_on = catalogue.closed.get(event.project_id, 0)
     policy = catalogue.policy(event.project_id, closed_on) or catalogue.default_policy(closed_on)
     received = catalogue.local_day(None, recorded_at)
@@ -87,7 +75,7 @@ def _refused(account: Account, event: EvaluationSubmitted, catalogue: Catalogue)
         return why
     if not _attended(account, event.project_id):
         return "not_attended"
-    if is_open(account, EVALUATION, event.evaluation_id):
+    if opened(case_of(account, EVALUATION, event.evaluation_id)) is not None:
         return "evaluation_exists"
     return "already_evaluated" if _stands(account, event) else None
 
@@ -106,22 +94,20 @@ def _attended(account: Account, project_id: str) -> bool:
 
 def _stands(account: Account, event: EvaluationSubmitted) -> bool:
     """Does an evaluation by this organisation in this project stand?"""
-    return bool(lookup(account, _slot(event)))
+    return count_of(account, evaluated(_whose(event))) > 0
 
 
 def _withdraw(account: Account, event: EvaluationWithdrawn, catalogue: Catalogue) -> Result:
     why = refusal(account, event.actor, event.evaluator_org_id, catalogue)
     if why is not None:
         return "refused", why, ()
-    result = take_back(account, EVALUATION, event.evaluation_id, _whose(event))
-    if lookup(account, _slot(event)) == digest_of(event.evaluation_id.encode()):
-        # Another one may be submitted now.
-        remember(account, _slot(event), 0)
-    return result
+    case = case_of(account, EVALUATION, event.evaluation_id)
+    return take_back(account, case, event.volunteer_id, _whose(event), event.occurred_at)
 
 
-def _not_own(account: Account, event: VolunteerResponded) -> str | None:
-    return None if event.actor.id == account.volunteer_id else "not_the_volunteer"
+def _not_own(account: Account, event: VolunteerResponded, catalogue: Catalogue) -> str | None:
+    own = event.actor.id in catalogue.people.registrations(account.volunteer_id)
+    return None if own else "not_the_volunteer"
 
 
 def _about(
@@ -131,10 +117,12 @@ def _about(
     """Something said about an evaluation that stands."""
     if why is not None:
         return "refused", why, ()
-    if not is_open(account, EVALUATION, event.evaluation_id):
+    case = case_of(account, EVALUATION, event.evaluation_id)
+    first = opened(case)
+    if first is None:
         return "held", "awaiting_target", ()
-    if not is_whose(account, EVALUATION, event.evaluation_id, _whose(event)):
+    if first.whose != _whose(event):
         return "refused", "other_case", ()
-    if is_back(account, EVALUATION, event.evaluation_id, _whose(event)):
+    if is_back(case, first.whose):
         return "refused", "evaluation_withdrawn", ()
     return "posted", None, ()

@@ -5,11 +5,12 @@ from typing import Protocol, cast
 from ledger.account import Account
 from ledger.catalogue import Catalogue
 from ledger.clock import fall_due, idle
+from ledger.handing import answer
 from ledger.moving import forward, move, named_by
 from ledger.people import People
 from ledger.record import Record
 from ledger.rules import post
-from schemas.events import ClockTicked, Fact, SpanTransferred
+from schemas.events import ClockTicked, Fact, FactForwarded, Transfer
 from schemas.posting import Posting
 
 
@@ -25,7 +26,7 @@ class Accounts(Protocol):
     def elsewhere(self, people: People) -> list[str]:
         """The volunteers whose hours are not counted where they ought to be, in ascending order."""
 
-    def hand(self, transfers: list[SpanTransferred]) -> None:
+    def hand(self, transfers: list[Transfer]) -> None:
         """What accounts hand to others, to be written together with the postings."""
 
     def touched(self, account: Account) -> None:
@@ -37,10 +38,15 @@ def fold(accounts: Accounts, record: Record, catalogue: Catalogue, index: int) -
     if not isinstance(record.event, ClockTicked):
         event = cast(Fact, record.event)
         account = accounts.account(event.volunteer_id)
+        if account.sequence == 0:
+            # Nothing to hand over: a new account hears of a merge with its first event.
+            account.lent_to = catalogue.people.counted_by(event.volunteer_id)
         before = named_by(account, event) if account.lent_to else None
         account, entry = post(account, record, catalogue, index)
         if entry.reason == "forwarded":
             accounts.hand(forward(account, record, event, before, entry))
+        elif isinstance(event, FactForwarded):
+            accounts.hand(answer(account, record, event, entry))
         accounts.touched(account)
         return [entry]
     postings: list[Posting] = []

@@ -9,7 +9,9 @@ among its own. To undo it, the facts are taken back there and settled here anew.
 from collections.abc import Iterator
 
 from ledger.account import Account, drop, span_of
+from ledger.cases import has_cases
 from ledger.catalogue import Catalogue
+from ledger.handing import forward_case, hand_over, take_home
 from ledger.parts import day_of, said_anything, whole, with_part, without_part
 from ledger.rating import credit, set_due, uncredit
 from ledger.record import Record
@@ -17,30 +19,49 @@ from ledger.results import Result, posting, settle
 from ledger.spans import NO_FACTS, Span
 from ledger.transfers import Told, facts_of
 from schemas.events import (
+    CaseTransferred,
     CheckedIn,
     CheckedOut,
     Decision,
+    Evaluation,
     Fact,
+    FactForwarded,
     HoursClaimed,
     HoursGranted,
     HoursImported,
+    Recognition,
     SpanTransferred,
     TrainingRecorded,
+    Transfer,
 )
 from schemas.posting import Kind, Posting
 from schemas.times import DAY, MINUTE
 
-Moved = tuple[list[Posting], list[SpanTransferred]]
+Moved = tuple[list[Posting], list[Transfer]]
 """Postings, and what is handed to other accounts in the same transaction."""
 
 
 def move(account: Account, record: Record, catalogue: Catalogue, index: int) -> Moved:
     """Let the hours of an account be counted where the catalogue now says: one posting for each
-    span, the first with this index. The account is changed in place."""
+    span, the first with this index. The account is changed in place.
+
+    What was said of its cases is handed over before any minute, and taken back after all: nowhere
+    are there minutes without the points that were spent of them.
+    """
     before = account.lent_to
     account.lent_to = catalogue.people.counted_by(account.volunteer_id)
     postings: list[Posting] = []
-    handed: list[SpanTransferred] = []
+    handed: list[Transfer] = []
+
+    def said(reason: str) -> Told:
+        entry = posting(account, record, catalogue, index + len(postings), ("posted", reason, ()))
+        postings.append(entry)
+        return Told(account.volunteer_id, record, entry.sequence)
+
+    if account.lent_to and has_cases(account):
+        told = said("merged")
+        hand_over(account, told)
+        handed += told.transfers
     for span in list(_all_spans(account)):
         if account.lent_to:
             result: Result = "posted", "merged", uncredit(account, span)
@@ -55,6 +76,10 @@ def move(account: Account, record: Record, catalogue: Catalogue, index: int) -> 
             told.tell(before, span, NO_FACTS, withdrawn=True)
         if account.lent_to:
             told.hand_over(account.lent_to, span, span.facts)
+        handed += told.transfers
+    if before and has_cases(account):
+        told = said("merged" if account.lent_to else "unmerged")
+        take_home(account, told, before)
         handed += told.transfers
     if account.lent_to:
         account.due.clear()
@@ -111,9 +136,12 @@ def _either(account: Account, session_id: str | None, grant_id: str | None) -> S
 
 def forward(
     account: Account, record: Record, event: Fact, old: Span | None, entry: Posting
-) -> list[SpanTransferred]:
+) -> list[Transfer]:
     """What an absorbed account hands on of an event that came to it: what it has added."""
     told = Told(account.volunteer_id, record, entry.sequence)
+    if isinstance(event, Evaluation | Recognition | CaseTransferred | FactForwarded):
+        forward_case(account, record, event, told)
+        return told.transfers
     new = named_by(account, event)
     if new is None:
         return []

@@ -11,7 +11,7 @@ from ledger.fold import fold
 from ledger.people import People
 from ledger.publish import publish
 from ledger.record import Record
-from schemas.events import SpanTransferred
+from schemas.events import Transfer
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE
 
@@ -24,7 +24,7 @@ class Book:
     postings: list[Posting] = field(default_factory=list)
     accounts: dict[str, Account] = field(default_factory=dict)
     refused_entry: list[tuple[Record, str, str]] = field(default_factory=list)
-    transfers: list[SpanTransferred] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
 
     def account(self, volunteer_id: str) -> Account:
         """The volunteer's account."""
@@ -49,7 +49,7 @@ class Book:
             if account.lent_to != people.counted_by(name)
         )
 
-    def hand(self, transfers: list[SpanTransferred]) -> None:
+    def hand(self, transfers: list[Transfer]) -> None:
         """Note what accounts hand to others."""
         self.transfers += transfers
 

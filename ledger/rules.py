@@ -19,6 +19,7 @@ from ledger.catalogue import Catalogue
 from ledger.decisions import decide
 from ledger.entries import claim, day_entry, grant
 from ledger.evaluations import evaluate
+from ledger.handing import judge, pass_on, receive_case, send_on
 from ledger.index import key_of
 from ledger.moving import named_by, receive
 from ledger.presence import check_in, check_out
@@ -26,17 +27,20 @@ from ledger.recognition import recognise
 from ledger.record import Record, digest_of
 from ledger.results import Result, posting
 from schemas.events import (
+    CaseTransferred,
     CheckedIn,
     CheckedOut,
     Decision,
     Evaluation,
     Fact,
+    FactForwarded,
     HoursClaimed,
     HoursGranted,
     HoursImported,
     Recognition,
     SpanTransferred,
     TrainingRecorded,
+    Transfer,
 )
 from schemas.posting import Posting
 
@@ -69,11 +73,8 @@ def _first_seen(
         return "refused", "clashing_ids", ()
     remember_key(account, key, digest)
     # What another account hands over was accepted before.
-    if not isinstance(event, SpanTransferred) and catalogue.people.is_erased(account.volunteer_id):
+    if not isinstance(event, Transfer) and catalogue.people.is_erased(account.volunteer_id):
         return "refused", "volunteer_erased", ()
-    if account.lent_to and isinstance(event, Evaluation | Recognition):
-        # Offices that judge and award ask for the person first; the answer names who remains.
-        return "refused", "volunteer_absorbed", ()
     if account.lent_to:
         return _kept_for_another(account, event, record.recorded_at, catalogue)
     return _apply(account, event, record.recorded_at, catalogue)
@@ -83,10 +84,14 @@ def _kept_for_another(
     account: Account, event: Fact, recorded_at: int, catalogue: Catalogue
 ) -> Result:
     """Section 11: an absorbed registration's events are kept here and counted there."""
+    if isinstance(event, Evaluation | Recognition):
+        return send_on(account, event)
+    if isinstance(event, FactForwarded):
+        return pass_on(account, event)
     old = named_by(account, event)
     result = _apply(account, event, recorded_at, catalogue)
     account.due.clear()
-    if isinstance(event, SpanTransferred) or result[0] in {"duplicate", "refused"}:
+    if isinstance(event, Transfer) or result[0] in {"duplicate", "refused"}:
         return result
     if named_by(account, event) is old:
         return result
@@ -114,6 +119,10 @@ def _apply(account: Account, event: Fact, recorded_at: int, catalogue: Catalogue
             return day_entry(account, event, recorded_at, catalogue)
         case SpanTransferred():
             return receive(account, event, catalogue)
+        case CaseTransferred():
+            return receive_case(account, event)
+        case FactForwarded():
+            return judge(account, event, catalogue)
         case _:
             if isinstance(event, Decision):
                 return decide(account, event, catalogue)

@@ -4,67 +4,73 @@ An award is a fact that stays until its granting body decides anew: hours that a
 never take a star away by themselves (edge case E27).
 """
 
-from typing import Final
-
-from ledger.account import Account, lookup, remember, spans_on
-from ledger.cases import refusal
+from ledger.account import Account, spans_on
+from ledger.cases import case_keys, case_of, count_of, refusal, say
 from ledger.catalogue import Catalogue
 from ledger.policy import Policy
-from ledger.record import digest_of
 from ledger.results import Result
-from schemas.events import StarApplied, StarDecided
+from ledger.words import (
+    APPROVE,
+    OPEN,
+    REJECT,
+    STAR,
+    Case,
+    Word,
+    decision,
+    is_awarded,
+    later,
+    opened,
+    standing,
+    starred,
+)
+from schemas.events import Said, StarApplied, StarDecided
 from schemas.times import day
-
-APPROVED: Final = 1
-REJECTED: Final = 2
-"""How an application stands; of two decisions of one microsecond the rejection counts."""
 
 
 def apply_for(account: Account, event: StarApplied, catalogue: Catalogue) -> Result:
     """Take an application whose hours are reached; it waits for the granting body."""
-    name = _name(event.application_id)
-    why = _not_open(account, event, name, catalogue)
+    case = case_of(account, STAR, event.application_id)
+    why = _not_open(account, event, case, catalogue)
     if why is not None:
         return "refused", why, ()
-    remember(account, "sa/" + name, event.star | (event.year or 0) << 5)
-    remember(account, "sq/" + name, digest_of(event.actor.id.encode()))
-    remember(account, f"st/{event.star}", int(name))
+    year = "" if event.year is None else str(event.year)
+    word = Word(event.volunteer_id, OPEN, event.actor.id, event.occurred_at, event.star, year)
+    if say(account, case, word) is None:
+        return "refused", "too_many_facts", ()
     return "held", "awaiting_decision", ()
 
 
 def decide_star(account: Account, event: StarDecided, catalogue: Catalogue) -> Result:
     """Keep a decision on an application if it is the latest by when it was taken."""
-    name = _name(event.application_id)
-    applied = lookup(account, "sa/" + name)
+    case = case_of(account, STAR, event.application_id)
     why = refusal(account, event.actor, event.granting_org_id, catalogue)
     if why is None:
-        why = _not_decidable(account, event, name, applied)
+        why = _not_decidable(event, case)
     approves = event.decision == "approve"
-    if why is None and approves and _standing(account, name) != APPROVED:
-        why = _not_earned(account, event, name, applied or 0, catalogue)
+    if why is None and approves and not is_awarded(case):
+        why = _not_earned(account, event, case, catalogue)
     if why is not None:
         return "refused", why, ()
-    remember(account, "sg/" + name, digest_of(event.granting_org_id.encode()))
-    decided = decided_as(event)
-    if decided <= (lookup(account, "sd/" + name) or 0):
+    word = Word(event.volunteer_id, decided_as(event), event.granting_org_id, event.occurred_at)
+    if say(account, case, word) is None:
+        return "refused", "too_many_facts", ()
+    before = decision(case)
+    if before is not None and not later(word, before):
         return "posted", "nothing_changed", ()
-    remember(account, "sd/" + name, decided)
-    if approves:
-        remember(account, f"st/{(applied or 0) & 31}", int(name))
     return "posted", None, ()
 
 
-def decided_as(event: StarDecided) -> int:
-    """When and how it was decided, as one number: the greatest stands."""
-    return event.occurred_at * 4 + (APPROVED if event.decision == "approve" else REJECTED)
+def decided_as(event: StarDecided) -> Said:
+    """What a decision says."""
+    return APPROVE if event.decision == "approve" else REJECT
 
 
 def star_keys(event: StarApplied | StarDecided) -> tuple[str, ...]:
     """What an application or decision may make the account remember."""
-    name = _name(event.application_id)
-    if isinstance(event, StarApplied):
-        return "sa/" + name, "sq/" + name, f"st/{event.star}"
-    return "sg/" + name, "sd/" + name
+    if isinstance(event, StarDecided):
+        return case_keys(STAR, event.application_id)
+    counted = (starred(event.star, True), starred(event.star, False))
+    return case_keys(STAR, event.application_id, *counted)
 
 
 def minutes_towards(account: Account, year: int | None) -> int:
@@ -87,66 +93,61 @@ def reached(policy: Policy, star: int, minutes: int) -> bool:
     return minutes >= policy.star_hours[star - 1] * 60
 
 
-def _name(application_id: str) -> str:
-    return str(digest_of(application_id.encode()))
-
-
-def _standing(account: Account, name: str) -> int:
-    """APPROVED, REJECTED, or 0 while nobody has decided."""
-    return (lookup(account, "sd/" + name) or 0) & 3
-
-
 def _held(account: Account, star: int) -> bool:
     """Is a star awarded?"""
-    name = lookup(account, f"st/{star}")
-    return name is not None and _standing(account, str(name)) == APPROVED
+    return count_of(account, starred(star, True)) > 0
 
 
-def _not_open(account: Account, event: StarApplied, name: str, catalogue: Catalogue) -> str | None:
+def _not_open(account: Account, event: StarApplied, case: Case, catalogue: Catalogue) -> str | None:
     """The reason code if a star cannot be applied for."""
-    if lookup(account, "sa/" + name) is not None:
+    if opened(case) is not None:
         return "application_exists"
     policy = _policy(event.occurred_at, catalogue)
     if event.star > len(policy.star_hours):
         return "unknown_star"
     if (event.year is None) != (policy.star_basis == "lifetime"):
         return "wrong_star_basis"
-    return _taken(account, event.star, name) or _short(account, event.star, event.year, policy)
+    return _taken(account, event.star, case) or _short(account, event.star, event.year, policy)
 
 
-def _not_decidable(
-    account: Account, event: StarDecided, name: str, applied: int | None
-) -> str | None:
+def _not_decidable(event: StarDecided, case: Case) -> str | None:
     """The reason code if somebody cannot decide on an application."""
+    applied = opened(case)
     if applied is None:
         return "unknown_application"
-    if lookup(account, "sq/" + name) == digest_of(event.actor.id.encode()):
+    if applied.whose == event.actor.id:
         return "decider_is_requester"
-    body = lookup(account, "sg/" + name)
-    if body is not None and body != digest_of(event.granting_org_id.encode()):
+    last = decision(case)
+    if last is not None and last.whose != event.granting_org_id:
         return "other_case"
     return None
 
 
 def _not_earned(
-    account: Account, event: StarDecided, name: str, applied: int, catalogue: Catalogue
+    account: Account, event: StarDecided, case: Case, catalogue: Catalogue
 ) -> str | None:
     """The reason code if an application cannot be approved as things stand now."""
-    star, year = applied & 31, applied >> 5
+    applied = opened(case)
+    assert applied is not None
+    star, year = applied.number, applied.ref
     policy = _policy(event.occurred_at, catalogue)
     if star > len(policy.star_hours):
         return "unknown_star"
-    return _taken(account, star, name) or _short(account, star, year or None, policy)
+    taken = _taken(account, star, case)
+    return taken or _short(account, star, int(year) if year else None, policy)
 
 
-def _taken(account: Account, star: int, name: str) -> str | None:
-    other = lookup(account, f"st/{star}")
-    if other is None or str(other) == name:
-        return None
-    standing = _standing(account, str(other))
-    if standing == REJECTED:
-        return None
-    return "star_held" if standing == APPROVED else "star_pending"
+def _taken(account: Account, star: int, case: Case) -> str | None:
+    """The reason code if another application for the star is awarded, or waits."""
+    if _others(account, starred(star, True), case):
+        return "star_held"
+    return "star_pending" if _others(account, starred(star, False), case) else None
+
+
+def _others(account: Account, name: str, case: Case) -> int:
+    """How many other applications count towards a name of the account's."""
+    own = standing(case)
+    return count_of(account, name) - (own[1] if own is not None and own[0] == name else 0)
 
 
 def _short(account: Account, star: int, year: int | None, policy: Policy) -> str | None:

@@ -1,19 +1,27 @@
-"""What one account hands to another: facts of a span as an event, and back."""
+"""What one account hands to another, as events, and back: facts of a span, words about a case."""
 
 from hashlib import blake2b
-from typing import Final
+from typing import Final, cast
 
 from ledger.acts import Act
 from ledger.catalogue import Place
 from ledger.record import Record
 from ledger.results import place_of
 from ledger.spans import Facts, Span
+from ledger.words import Case, Word
+from schemas.codec import decode_event, encode
 from schemas.events import (
     Actor,
+    CaseTransferred,
     ClockTicked,
+    Evaluation,
+    FactForwarded,
     MovedAct,
     MovedPlace,
+    MovedWord,
+    Recognition,
     SpanTransferred,
+    Transfer,
 )
 
 ACTS_AT_ONCE: Final = 16
@@ -27,7 +35,7 @@ class Told:
         self._origin = origin
         self._cause = record.event
         self._sequence = sequence
-        self.transfers: list[SpanTransferred] = []
+        self.transfers: list[Transfer] = []
 
     def _event_id(self) -> str:
         text = f"{self._origin}/{self._sequence}/{len(self.transfers)}"
@@ -76,6 +84,58 @@ class Told:
                 self._actor(),
             )
         )
+
+    def case(
+        self, to: str, origin: str, case: Case, words: tuple[Word, ...], *, withdrawn: bool = False
+    ) -> None:
+        """Words about a case that were said under one registration, or that they are taken back."""
+        self.transfers.append(
+            CaseTransferred(
+                self._event_id(),
+                to,
+                self._origin,
+                self._cause.event_id,
+                origin,
+                case.kind,
+                case.id,
+                withdrawn,
+                tuple([_moved_word(word) for word in words]),
+                self._cause.occurred_at,
+                self._actor(),
+            )
+        )
+
+    def fact(self, to: str, fact: Evaluation | Recognition, received_at: int) -> None:
+        """A fact that another account is to judge."""
+        self.transfers.append(
+            FactForwarded(
+                self._event_id(),
+                to,
+                self._origin,
+                fact.event_id,
+                encode(fact),
+                received_at,
+                fact.occurred_at,
+                fact.actor,
+            )
+        )
+
+
+def fact_of(event: FactForwarded) -> Evaluation | Recognition:
+    """The fact that is to be judged."""
+    return cast(Evaluation | Recognition, decode_event(event.fact))
+
+
+def _moved_word(word: Word) -> MovedWord:
+    return MovedWord(word.what, word.whose, word.at, word.number or None, word.ref or None)
+
+
+def words_of(event: CaseTransferred) -> tuple[Word, ...]:
+    """The words that are handed over."""
+    return tuple([
+        Word(event.origin_id, one.what, one.whose, one.said_at, one.number or 0, one.ref or "")
+        for one in event.words
+    ])  # fmt: skip
 
 
 def _moved_place(place: Place | None) -> MovedPlace | None:

@@ -29,7 +29,7 @@ from schemas.events import (
     CheckedOut,
     ClockTicked,
     Fact,
-    SpanTransferred,
+    Transfer,
 )
 from schemas.validity import Fault
 
@@ -86,7 +86,7 @@ class Client:
         if isinstance(event, ClockTicked):
             allowed = "facts and catalogue events; shilu emit writes ticks to every partition"
             raise MalformedEvent([Fault("wrong_topic", "type", "ClockTicked", allowed)])
-        if isinstance(event, SpanTransferred):
+        if isinstance(event, Transfer):
             allowed = "facts and catalogue events; the worker alone writes transfers"
             raise MalformedEvent([Fault("wrong_topic", "type", type(event).__name__, allowed)])
         require_well_formed(event)

@@ -10,7 +10,7 @@ from producers.delivery import Delivery, Outcome
 from producers.errors import MalformedEvent
 from producers.lines import Line, recorded_fault
 from producers.record import Record, record_of
-from schemas.events import CatalogueEvent, ClockTicked, Event, SpanTransferred
+from schemas.events import CatalogueEvent, ClockTicked, Event, Transfer
 from schemas.reasons import REASONS
 from schemas.topics import CHECKINS, TOPIC_OF, TRANSFERS
 from schemas.validity import Fault
@@ -84,7 +84,7 @@ def _parcel(
 ) -> tuple[tuple[Line, Fault | None], list[Record]]:
     if line.event is None:
         return (line, line.fault), []
-    if isinstance(line.event, SpanTransferred):
+    if isinstance(line.event, Transfer):
         allowed = "the worker alone writes transfers"
         return (line, Fault("wrong_topic", "type", type(line.event).__name__, allowed)), []
     if catalogue_only and not isinstance(line.event, _CATALOGUE_TYPES):

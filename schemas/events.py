@@ -6,6 +6,7 @@ together.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from schemas.posting import Kind
 
@@ -1009,6 +1010,69 @@ class SpanTransferred:
     actor: Actor | None
 
 
+CaseKind = Literal["evaluation", "commendation", "redemption", "certificate", "star"]
+"""What is opened once under an id, and may be taken back or decided."""
+
+Said = Literal["open", "back", "approve", "reject"]
+"""What may be said of such a case."""
+
+
+@dataclass(frozen=True, slots=True)
+class MovedWord:
+    """One thing said of an evaluation, star, commendation, redemption or certificate, as the ledger
+    keeps it: who answers for it, when it was said; points or star, benefit or year."""
+
+    what: Said
+    whose: str
+    said_at: int
+    number: int | None
+    ref: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseTransferred:
+    """What one account of a person tells another of an evaluation, star, commendation, redemption
+    or certificate: words said under the registration `origin_id`, to be added to those it has; or
+    that all of them are taken back.
+
+    Written by the worker alone. `cause_event_id` is the event, or the tick, that made it do so.
+    """
+
+    event_id: str
+    volunteer_id: str
+    from_volunteer_id: str
+    cause_event_id: str
+    origin_id: str
+    case_kind: CaseKind
+    case_id: str
+    withdrawn: bool
+    words: tuple[MovedWord, ...]
+    occurred_at: int
+    actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True)
+class FactForwarded:
+    """An evaluation or a fact of recognition about an absorbed registration, handed to the account
+    that counts its hours, which judges it; or given back to the registration it is about.
+
+    Written by the worker alone. `fact` is the event as a message, without scores and evidence;
+    `received_at` is when the log recorded it.
+    """
+
+    event_id: str
+    volunteer_id: str
+    from_volunteer_id: str
+    cause_event_id: str
+    fact: bytes
+    received_at: int
+    occurred_at: int
+    actor: Actor | None
+
+
+Transfer = SpanTransferred | CaseTransferred | FactForwarded
+"""What accounts of one person hand to each other; the worker alone writes them."""
+
 Decision = (
     SessionConfirmed
     | SessionDenied
@@ -1054,7 +1118,7 @@ Fact = (
     | Decision
     | Evaluation
     | Recognition
-    | SpanTransferred
+    | Transfer
 )
 """What happened to one volunteer; travels on a service.* topic under the volunteer's key."""
 

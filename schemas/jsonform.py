@@ -76,6 +76,11 @@ def _read(kind: Any, field: str, value: Any) -> Any:
             return value
         case "boolean" if isinstance(value, bool):
             return value
+        case "bytes" if isinstance(value, str):
+            try:
+                return bytes.fromhex(value)
+            except ValueError as error:
+                raise _wrong("value_form", field, value, "bytes as hex") from error
         case "int" | "long" if isinstance(value, int) and not isinstance(value, bool):
             if not -(2**31) <= value < 2**31:
                 raise _wrong("value_form", field, value, "a 32-bit whole number")

@@ -53,7 +53,7 @@ ALL: Final = (
           "StarApplied, StarDecided, CommendationAwarded, CommendationRevoked, PointsRedeemed, "
           "RedemptionReversed, CertificateIssued, CertificateRevoked", "offices → worker, sink"),
     Topic(TRANSFERS, "volunteer_id of the survivor", "delete", False, True,
-          "SpanTransferred", "worker → worker, sink"),
+          "SpanTransferred, CaseTransferred, FactForwarded", "worker → worker, sink"),
     Topic(CATALOGUE, "entity id", "delete", True, True,
           "OrgRegistered, OrgSucceeded, ProjectPublished, ProjectClosed, SitePublished, "
           "SiteOperatorAssigned, ShiftScheduled, ShiftCancelled, ApplicationDecided, "

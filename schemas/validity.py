@@ -36,9 +36,12 @@ _IDS: Final = frozenset(
     | {"redemption_id", "benefit_id", "partner_org_id"}
     | {"certificate_id", "supersedes_id", "issuer_org_id"}
     | {"from_volunteer_id", "cause_event_id", "start_event_id", "requester_id"}
+    | {"origin_id", "case_id"}
 )
 _CODES: Final = frozenset({"reason", "kind", "service_field", "source_system", "action", "purpose"})
-_TIMES: Final = frozenset({"occurred_at", "sent_at", "start_at", "end_at", "started_at"})
+_TIMES: Final = frozenset(
+    {"occurred_at", "sent_at", "start_at", "end_at", "started_at", "received_at"}
+)
 _TEXTS: Final = frozenset(
     {"name", "app", "region", "timezone", "comment_ref", "identity_hash", "content_ref", "row_hash"}
     | {"checkpoint_origin"}

@@ -1,14 +1,15 @@
-"""A day's spans <-> bytes: the form of a state page, Avro binary without a schema file."""
+"""A page of spans or cases <-> bytes: the form of a state page, Avro without a schema file."""
 
 from collections.abc import Callable
 from typing import Any, Final, cast, get_args
 
 from librt.strings import BytesWriter
 
-from ledger.account import DayPage
+from ledger.account import CasePage, DayPage
 from ledger.acts import Act
 from ledger.catalogue import Place
 from ledger.spans import Facts, Minutes, Part, Span
+from ledger.words import Case, Word
 from schemas.binary import (
     Boolean,
     Integer,
@@ -23,10 +24,15 @@ from schemas.binary import (
     write_varint,
     write_whole,
 )
+from schemas.events import CaseKind, Said
 from schemas.posting import Kind, State
 
 FORM: Final = b"\4"
 """Version of the form of a day page, its first byte; form 3 had no parts and rows."""
+
+
+CASE_FORM: Final = b"\1"
+"""Version of the form of a page of cases, its first byte."""
 
 
 class _Pair(Type):
@@ -172,6 +178,18 @@ _SPAN: Final = Record(
     [_FACTS if kind is _FACTS_3 else kind for kind in _SPAN_3.types] + [Sequence(_PART)],
     _span,
 )
+_WORD: Final = _record(
+    Word,
+    origin=_TEXT,
+    what=Symbol(list(get_args(Said))),
+    whose=_TEXT,
+    at=_NUMBER,
+    number=_NUMBER,
+    ref=_TEXT,
+)
+_CASES: Final = Sequence(
+    _record(Case, kind=Symbol(list(get_args(CaseKind))), id=_TEXT, words=Sequence(_WORD))
+)
 _SPANS: Final = Sequence(_SPAN)
 _SPANS_3: Final = Sequence(_SPAN_3)
 
@@ -191,3 +209,15 @@ def unpack_day(value: bytes, day: int) -> DayPage:
         span.day = day
         page[span.key] = span
     return page
+
+
+def pack_cases(page: CasePage) -> bytes:
+    """Some cases: CASE_FORM, then an Avro array of records."""
+    return write_whole(_CASES, CASE_FORM, page)
+
+
+def unpack_cases(value: bytes) -> CasePage:
+    """The inverse of `pack_cases`; raises ValueError for a form it does not know."""
+    if value[:1] != CASE_FORM:
+        raise ValueError(f"page of cases of form {value[:1]!r}, this worker knows {CASE_FORM!r}")
+    return cast(CasePage, read_whole(_CASES, value, 1))

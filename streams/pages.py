@@ -8,7 +8,7 @@ or three pages it touches, however long the history.
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from ledger.account import Account, DayPage
+from ledger.account import Account, CasePage, DayPage
 from ledger.index import bucket_count
 from ledger.pages import Pages
 from schemas import posting
@@ -16,7 +16,7 @@ from schemas.codec import decode_output, encode
 from schemas.posting import Due, InlinePage, StatePage, Total
 from schemas.times import DAY
 from schemas.validity import EARLIEST, LATEST
-from streams.forms import pack_day, unpack_day
+from streams.forms import pack_cases, pack_day, unpack_cases, unpack_day
 
 INLINE_BYTES: Final = 1024
 
@@ -59,7 +59,13 @@ def empty(volunteer_id: str, load: Load) -> Account:
     def bucket(number: int) -> bytes:
         return load(f"b{number}") or b""
 
-    account = Account(volunteer_id, days=Pages(day_page), buckets=Pages(bucket))
+    def case_page(number: int) -> CasePage:
+        value = load(f"c{number}")
+        return () if value is None else unpack_cases(value)
+
+    account = Account(
+        volunteer_id, days=Pages(day_page), buckets=Pages(bucket), cases=Pages(case_page)
+    )
     return account
 
 
@@ -78,10 +84,13 @@ def pack(account: Account, inline: dict[str, bytes]) -> Iterator[tuple[str, byte
         inline.pop("b0", None)
         for number in account.buckets.written:
             yield page_record(name, f"b{number}", account.buckets.get(number))
+    for number in account.cases.written:
+        yield page_record(name, f"c{number}", pack_cases(account.cases.get(number)))
     for page in _too_much(inline):
         yield page_record(name, page, inline.pop(page))
     account.days.written.clear()
     account.buckets.written.clear()
+    account.cases.written.clear()
     stored = posting.Account(
         name,
         account.sequence,

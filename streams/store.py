@@ -8,7 +8,7 @@ from ledger.account import Account
 from ledger.clock import due_at
 from ledger.people import People
 from schemas.codec import decode_output, encode
-from schemas.events import SpanTransferred
+from schemas.events import Transfer
 from schemas.posting import PartitionState, Position, StatePage
 from streams import pages
 
@@ -129,7 +129,7 @@ class Working:
         self._store = store
         self._open: dict[str, Live] = {}
         self._due: dict[str, int | None] = {}
-        self.transfers: list[SpanTransferred] = []
+        self.transfers: list[Transfer] = []
 
     def is_new(self, volunteer_id: str) -> bool:
         """Has this volunteer no account yet?"""
@@ -177,7 +177,7 @@ class Working:
         lent.update(dict.fromkeys(known, ""))
         return sorted(name for name, to in lent.items() if to != people.counted_by(name))
 
-    def hand(self, transfers: list[SpanTransferred]) -> None:
+    def hand(self, transfers: list[Transfer]) -> None:
         """What accounts hand to others, written in the batch's transaction."""
         self.transfers += transfers
 
@@ -198,7 +198,8 @@ class Working:
         live = self._store.live
         for name, opened in self._open.items():
             account = opened[0]
-            if len(account.days.loaded) + len(account.buckets.loaded) <= LIVE_PAGES_MAX:
+            days, buckets, cases = account.days, account.buckets, account.cases
+            if len(days.loaded) + len(buckets.loaded) + len(cases.loaded) <= LIVE_PAGES_MAX:
                 live[name] = opened
         for name in list(live)[: max(0, len(live) - LIVE_ACCOUNTS_MAX)]:
             del live[name]

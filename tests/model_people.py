@@ -2,19 +2,25 @@
 
 Nothing moves here. The log is told anew, as if everybody had always used the registration that
 counts their hours at its end, with nothing of merges in it; that log is the model's to judge.
+
+What a person is recognised by is what was taken down under all their registrations: `Told` answers
+with all of it and keeps each fact under the registration it names, so that an unmerge parts it.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ledger.record import Record
-from schemas.events import VolunteerMerged, VolunteerUnmerged
+from schemas.events import Evaluation, Recognition, VolunteerMerged, VolunteerUnmerged
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE, KEY_OF, TRANSFERS
 from tests.model import share_of, truth_of
+from tests.model_catalogue import Registry
+from tests.model_recognition import Honours
 from tests.model_rules import Share
+from tests.model_spans import Answer, Entry
 
 
 def led(records: Iterable[Record]) -> dict[str, str]:
@@ -91,3 +97,49 @@ def check_people(records: Iterable[Record], postings: Iterable[Posting]) -> Iter
     for share in sorted(net.keys() | expected.keys(), key=repr):
         if net.get(share, 0) != expected.get(share, 0):
             yield f"{share}: {net.get(share, 0)} minutes, expected {expected.get(share, 0)}"
+
+
+def taken_together(facts: Iterable[Any], own: set[str], registry: Registry) -> Honours:
+    """What facts come to that were taken down under some registrations of one person.
+
+    Of two under one id the one that happened first stands, on a tie that of the lower registration.
+    """
+    honours = Honours(own, registry)
+    for fact in sorted(facts, key=lambda fact: (fact.occurred_at, fact.volunteer_id)):
+        honours.take(fact)
+    return honours
+
+
+@dataclass
+class Told:
+    """A log as it grows, every merge being heard of at once: what must be said to the next fact."""
+
+    records: list[Record] = field(default_factory=list)
+    taken: list[Any] = field(default_factory=list)
+    seen: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def answer(self, record: Record) -> Answer | None:
+        """Let one more record come; what the ledger must say to a fact of recognition."""
+        self.records.append(record)
+        event: Any = record.event
+        if not isinstance(event, Evaluation | Recognition):
+            return None
+        name = event.volunteer_id
+        before = self.seen.setdefault((name, event.event_id), event)
+        if before is not event:
+            same = before == event
+            return ("duplicate", "duplicate_event") if same else ("refused", "event_id_conflict")
+        who = led(self.records)
+        counted_by = who.get(name, name)
+        own = {name} | {other for other, end in who.items() if end == counted_by}
+        catalogue = [one for one in self.records if one.topic == CATALOGUE]
+        honours = taken_together(
+            [fact for fact in self.taken if fact.volunteer_id in own], own, Registry(catalogue)
+        )
+        entry = Entry(len(self.records), len(catalogue), record)
+        said = honours.answer(
+            entry, lambda: truth_of(persons(self.records, who)).moment(counted_by)
+        )
+        if said[0] in ("posted", "held"):
+            self.taken.append(event)
+        return said

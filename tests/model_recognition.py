@@ -3,9 +3,13 @@
 LOG ORDER counts all through this page: an evaluation is of who has attended by then, a redemption
 spends what is there by then (docs/rules.md, sections 10 and 12). Only of two decisions on a star
 does the later by its own time stand, and what is taken back stays so whichever came first.
+
+What was taken down once stays so: `Honours.take` needs no order, so a person's honours are what all
+their registrations' facts come to (`tests.model_people`).
 """
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -36,13 +40,12 @@ POSTED: Answer = ("posted", None)
 
 @dataclass
 class Application:
-    """A star applied for. `decisions` are (when, approved), in any order."""
+    """A star applied for. `decisions` are (when, approved, body), in any order."""
 
     star: int
     year: int | None
     by: str
-    body: str | None = None
-    decisions: list[tuple[int, bool]] = field(default_factory=list)
+    decisions: list[tuple[int, bool, str]]
 
     @property
     def is_awarded(self) -> bool:
@@ -52,7 +55,12 @@ class Application:
     def is_rejected(self) -> bool:
         return bool(self.decisions) and not self._last()[1]
 
-    def _last(self) -> tuple[int, bool]:
+    @property
+    def body(self) -> str | None:
+        """Who decides on it: whoever did last."""
+        return self._last()[2] if self.decisions else None
+
+    def _last(self) -> tuple[int, bool, str]:
         # At one and the same instant the rejection counts.
         return max(self.decisions, key=lambda one: (one[0], not one[1]))
 
@@ -75,18 +83,59 @@ class Moment:
 
 @dataclass
 class Honours:
-    """One volunteer's, told from the start to the end of the log."""
+    """One person's, told from the start to the end of the log; `own` are their registrations."""
 
-    volunteer_id: str
+    own: Collection[str]
     registry: Registry
     evaluations: dict[str, tuple[str, str]] = field(default_factory=dict)
     given: dict[tuple[str, str], tuple[str, tuple[Any, ...]]] = field(default_factory=dict)
     back: set[tuple[str, ...]] = field(default_factory=set)
     applications: dict[str, Application] = field(default_factory=dict)
-    latest_for: dict[int, str] = field(default_factory=dict)
+    decisions: dict[str, list[tuple[int, bool, str]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
     def answer(self, entry: Entry, moment: Callable[[], Moment]) -> Answer:
-        """What the ledger must say to an entry, and what it changes."""
+        """What the ledger must say to an entry; what is not refused is taken down."""
+        said = self._judged(entry, moment)
+        if said[0] in ("posted", "held"):
+            self.take(entry.record.event)
+        return said
+
+    def take(self, event: Any) -> None:
+        """Take down what was not refused, in any order; of two under one id the first stands."""
+        match event:
+            case EvaluationSubmitted():
+                whose = (event.project_id, event.evaluator_org_id)
+                self.evaluations.setdefault(event.evaluation_id, whose)
+            case EvaluationWithdrawn():
+                whose = (event.project_id, event.evaluator_org_id)
+                self.back.add(("evaluation", event.evaluation_id, *whose))
+            case StarApplied():
+                decisions = self.decisions[event.application_id]
+                application = Application(event.star, event.year, event.actor.id, decisions)
+                self.applications.setdefault(event.application_id, application)
+            case StarDecided():
+                decision = (event.occurred_at, event.decision == "approve", event.granting_org_id)
+                self.decisions[event.application_id].append(decision)
+            case PointsRedeemed():
+                content = (event.partner_org_id, (event.points, event.benefit_id))
+                self.given.setdefault(("redemption", event.redemption_id), content)
+            case CommendationAwarded() | CertificateIssued():
+                name, case_id, org = self._named(event)
+                self.given.setdefault((name, case_id), (org, ()))
+            case RedemptionReversed() | CommendationRevoked() | CertificateRevoked():
+                self.back.add(self._named(event))
+
+    def spent(self) -> int:
+        """Points redeemed and not returned."""
+        return sum(
+            content[0]
+            for (kind, case_id), (partner, content) in self.given.items()
+            if kind == "redemption" and (kind, case_id, partner) not in self.back
+        )
+
+    def _judged(self, entry: Entry, moment: Callable[[], Moment]) -> Answer:
         event: Any = entry.record.event
         match event:
             case EvaluationSubmitted():
@@ -94,11 +143,11 @@ class Honours:
             case EvaluationRevised() | FeedbackDelivered():
                 return self._may_act(event, event.evaluator_org_id, entry) or self._said(event)
             case EvaluationWithdrawn():
-                return self._may_act(event, event.evaluator_org_id, entry) or self._taken_back(
+                return self._may_act(event, event.evaluator_org_id, entry) or self._to_take_back(
                     "evaluation", event.evaluation_id, self.evaluations.get(event.evaluation_id),
                     (event.project_id, event.evaluator_org_id))  # fmt: skip
             case VolunteerResponded():
-                own = event.actor.id == self.volunteer_id
+                own = event.actor.id in self.own
                 return self._said(event) if own else ("refused", "not_the_volunteer")
             case StarApplied():
                 return self._applied(event, entry, moment())
@@ -113,7 +162,7 @@ class Honours:
         if isinstance(event, CommendationAwarded | CertificateIssued):
             return self._handed_over(event, name, case_id, org)
         there = self.given.get((name, case_id))
-        return self._taken_back(name, case_id, None if there is None else (there[0],), (org,))
+        return self._to_take_back(name, case_id, None if there is None else (there[0],), (org,))
 
     def _named(self, event: Any) -> tuple[str, str, str]:
         match event:
@@ -128,7 +177,7 @@ class Honours:
     def _may_act(self, event: Any, org: str, entry: Entry) -> Answer | None:
         """The refusal of somebody who may not act for an organisation."""
         actor: Actor = event.actor
-        if actor.id == self.volunteer_id:
+        if actor.id in self.own:
             return "refused", "own_record"
         if actor.role == "regulator":
             return None
@@ -161,7 +210,6 @@ class Honours:
         ]
         if stands:
             return "refused", "already_evaluated"
-        self.evaluations[event.evaluation_id] = whose
         if ("evaluation", event.evaluation_id, *whose) in self.back:
             return "posted", "taken_back_before"
         policy, _ = self.registry.policy(event.project_id, closed, entry.seen)
@@ -189,14 +237,13 @@ class Honours:
             return "refused", "evaluation_withdrawn"
         return POSTED
 
-    def _taken_back(
+    def _to_take_back(
         self, name: str, case_id: str, whose: tuple[str, ...] | None, meant: tuple[str, ...]
     ) -> Answer:
         if whose is not None and whose != meant:
             return "refused", "other_case"
         if (name, case_id, *meant) in self.back:
             return "posted", "nothing_changed"
-        self.back.add((name, case_id, *meant))
         return POSTED if whose is not None else ("held", "awaiting_target")
 
     def _handed_over(self, event: Any, name: str, case_id: str, org: str) -> Answer:
@@ -208,11 +255,10 @@ class Honours:
             replaced = event.supersedes_id
             if replaced is not None and ("certificate", replaced) not in self.given:
                 return "refused", "unknown_certificate"
-        self.given[name, case_id] = (org, ())
         return ("posted", "taken_back_before") if (name, case_id, org) in self.back else POSTED
 
     def _redeemed(self, event: PointsRedeemed, entry: Entry, now: Moment) -> Answer:
-        if event.actor.id != self.volunteer_id:
+        if event.actor.id not in self.own:
             wrong = self._may_act(event, event.partner_org_id, entry)
             if wrong is not None:
                 return wrong
@@ -223,17 +269,10 @@ class Honours:
             return ("duplicate", "already_redeemed") if same else (
                 "refused", "redemption_conflict")  # fmt: skip
         if (*name, event.partner_org_id) in self.back:
-            self.given[name] = content
             return "posted", "taken_back_before"
         policy = self.registry.default_policy(_china(event.occurred_at), entry.seen)
-        spent = sum(
-            content[0]
-            for (kind, case_id), (partner, content) in self.given.items()
-            if kind == "redemption" and (kind, case_id, partner) not in self.back
-        )
-        if now.minutes() // policy.point_minutes - spent < event.points:
+        if now.minutes() // policy.point_minutes - self.spent() < event.points:
             return "refused", "points_short"
-        self.given[name] = content
         return POSTED
 
     def _applied(self, event: StarApplied, entry: Entry, now: Moment) -> Answer:
@@ -247,10 +286,6 @@ class Honours:
         wrong = self._unearned(event.star, event.year, None, policy, now)
         if wrong is not None:
             return "refused", wrong
-        self.applications[event.application_id] = Application(
-            event.star, event.year, event.actor.id
-        )
-        self.latest_for[event.star] = event.application_id
         return "held", "awaiting_decision"
 
     def _decided(self, event: StarDecided, entry: Entry, now: Moment) -> Answer:
@@ -272,26 +307,27 @@ class Honours:
                 short = self._unearned(own.star, own.year, event.application_id, policy, now)
             if short is not None:
                 return "refused", short
-        own.body = event.granting_org_id
-        before = own.decisions and own._last()
-        own.decisions.append((event.occurred_at, approves))
-        if before and own._last() == before:
+        decision = (event.occurred_at, approves, event.granting_org_id)
+        after = Application(own.star, own.year, own.by, [*own.decisions, decision])
+        if own.decisions and own._last()[:2] == after._last()[:2]:
             return "posted", "nothing_changed"
-        if approves:
-            self.latest_for[own.star] = event.application_id
         return POSTED
 
     def _unearned(
         self, star: int, year: int | None, own: str | None, policy: PolicyPublished, now: Moment
     ) -> str | None:
         """Why a star cannot be had: somebody else's turn, out of order, too few hours."""
-        other = self.latest_for.get(star)
-        if other is not None and other != own and not self.applications[other].is_rejected:
-            return "star_held" if self.applications[other].is_awarded else "star_pending"
-        if star > 1:
-            before = self.latest_for.get(star - 1)
-            if before is None or not self.applications[before].is_awarded:
-                return "star_out_of_order"
+        others = [
+            other
+            for name, other in self.applications.items()
+            if other.star == star and name != own and not other.is_rejected
+        ]
+        if others:
+            return "star_held" if any(other.is_awarded for other in others) else "star_pending"
+        if star > 1 and not any(
+            other.star == star - 1 and other.is_awarded for other in self.applications.values()
+        ):
+            return "star_out_of_order"
         enough = now.minutes(year) >= 60 * policy.star_hours[star - 1]
         return None if enough else "hours_not_reached"
 

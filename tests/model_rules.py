@@ -53,6 +53,12 @@ class Truth:
     answers: dict[int, set[Answer]] = field(default_factory=dict)
     tick_reasons: dict[tuple[int, str], list[str]] = field(default_factory=dict)
     parts: dict[str, dict[Name, list[tuple[int, int]]]] = field(default_factory=dict)
+    volunteers: dict[str, "_Volunteer"] = field(default_factory=dict, repr=False)
+
+    def moment(self, volunteer_id: str) -> Moment:
+        """What service somebody has at the end of the log."""
+        found = self.volunteers.get(volunteer_id)
+        return Moment(set(), {}) if found is None else found.moment(END_OF_LOG)
 
     def balances(self) -> dict[str, int]:
         """Volunteer -> effective minutes, those with 0 left out."""
@@ -84,7 +90,9 @@ def reckon(entries: Sequence[Entry], registry: Registry, crowded: Collection[int
         if not isinstance(entry.record.event, ClockTicked):
             facts[entry.record.event.volunteer_id].append(entry)  # type: ignore[union-attr]
     for volunteer_id, own in facts.items():
-        _Volunteer(volunteer_id, ticks, registry, truth, crowded).reckon(own)
+        told = _Volunteer(volunteer_id, ticks, registry, truth, crowded)
+        told.reckon(own)
+        truth.volunteers[volunteer_id] = told
     return truth
 
 
@@ -260,11 +268,12 @@ class _Volunteer:
 
     def _honour(self, entries: list[Entry]) -> None:
         """LOG ORDER: who has attended and what was earned, as of the entry's turn."""
-        told = Honours(self.volunteer_id, self.registry)
+        told = Honours({self.volunteer_id}, self.registry)
         for entry in entries:
-            self._answer(entry, told.answer(entry, lambda turn=entry.turn: self._moment(turn)))  # type: ignore[misc]
+            self._answer(entry, told.answer(entry, lambda turn=entry.turn: self.moment(turn)))  # type: ignore[misc]
 
-    def _moment(self, turn: int) -> Moment:
+    def moment(self, turn: int) -> Moment:
+        """What service there is as of a turn."""
         attended, minutes_on = set(), Counter[int]()
         for name, story in self.stories.items():
             own = story.as_of(turn)

@@ -1,12 +1,26 @@
 """Made-up evaluations, stars, redemptions and certificates of one volunteer."""
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.events import Actor, Event
+from schemas.events import Actor, Evaluation, Event, Recognition
 from schemas.times import DAY, HOUR
-from tests.histories import CHIEF, REGULATOR, Arrival, arrival, evaluate, grant
+from tests.histories import (
+    CHIEF,
+    REGULATOR,
+    Arrival,
+    arrival,
+    evaluate,
+    grant,
+    merge,
+    project,
+    succeed,
+    unmerge,
+    void,
+    when,
+)
 from tests.honours import (
     LIBRARY,
     apply_star,
@@ -15,6 +29,7 @@ from tests.honours import (
     commend,
     decide_star,
     deliver,
+    recognised_by,
     redeem,
     respond,
     reverse,
@@ -23,6 +38,7 @@ from tests.honours import (
     take_back,
     uncommend,
 )
+from tests.strategies import KNOWN, REGISTRATIONS, merging_histories
 
 _ACTORS = [
     REGULATOR,
@@ -145,4 +161,89 @@ def _papers(
         else:
             replaced = draw(st.sampled_from([None, None, "1", "9"]))
             told.append(certify(volunteer, name, at=when, supersedes_id=replaced, **by))
+    return told
+
+
+_BEGIN = when("08:00", "2025-03-09")
+KNOWN_HERE = (
+    *KNOWN,
+    project("p-open"),
+    close("p-tiers", "2025-02-20"),
+    recognised_by(9, (1, 2, 4), point_minutes=40),
+)
+"""What is registered in these histories."""
+
+_YEARLY = recognised_by(10, (1, 2), "yearly", 30)
+_CHANGES: tuple[Event, ...] = (
+    recognised_by(11, (3, 5), point_minutes=60),
+    close("p1", "2025-03-10"),
+    succeed("sw1", "heir"),
+)
+_volunteers = st.just("v1")
+_instants = st.builds(lambda hours: _BEGIN + hours * HOUR, st.integers(0, 40))
+
+
+@st.composite
+def honoured(draw: st.DrawFn) -> list[Arrival]:
+    """Service, what it is recognised by, hours that are voided, rules that change."""
+    year = draw(st.sampled_from([None, None, 2025]))
+    stories = [draw(honours(_volunteers, _instants, year)) for _ in range(draw(st.integers(1, 3)))]
+    told = [one for story in stories for one in story]
+    if year is not None:
+        start = when("20:00", "2024-12-31")
+        told.append(arrival(grant(grant_id="eve", start=start, end=start + DAY // 6)))
+        told.append(Arrival(_YEARLY, start))
+    if draw(st.integers(0, 2)) == 0:
+        at = draw(_instants)
+        told.append(arrival(void(grant_id=f"h{draw(st.integers(0, 3))}", at=at)))
+    if draw(st.integers(0, 2)) == 0:
+        told.append(Arrival(draw(st.sampled_from(_CHANGES)), draw(_instants)))
+    told.sort(key=lambda one: one.recorded_at)
+    if draw(st.integers(0, 2)) == 0:
+        told = list(draw(st.permutations(told)))
+    return told
+
+
+@st.composite
+def honoured_people(draw: st.DrawFn) -> list[Arrival]:
+    """The same of a person who goes by several registrations, which are merged and parted.
+
+    What is said of one span always goes by one of them: a grant that was refused stays refused.
+    """
+    told: list[Arrival] = []
+    named: dict[str, str] = {}
+    registrations = st.sampled_from(REGISTRATIONS)
+    for arrived in draw(honoured()):
+        event: Any = arrived.event
+        if hasattr(event, "volunteer_id"):
+            grant_id = getattr(event, "grant_id", None)
+            name = draw(registrations)
+            if grant_id is not None:
+                name = named.setdefault(grant_id, name)
+            event = replace(event, volunteer_id=name)
+            if event.actor.id == "v1" and draw(st.integers(0, 3)):
+                event = replace(event, actor=replace(event.actor, id=name))
+        told.append(Arrival(event, arrived.recorded_at))
+    absorbed: list[str] = []
+    changes: list[tuple[int, Event]] = []
+    for number, at in enumerate(sorted(draw(st.lists(st.integers(0, len(told)), max_size=5)))):
+        change: Event
+        if len(absorbed) > 0 and draw(st.booleans()):
+            change = unmerge(draw(st.sampled_from(absorbed)))
+        else:
+            absorbed.append(draw(registrations))
+            change = merge(absorbed[-1], draw(registrations))
+        changes.append((at, replace(change, event_id=f"change-{number}")))
+    for at, change in reversed(changes):
+        told.insert(at, Arrival(change, told[at - 1].recorded_at if at else _BEGIN))
+    return told
+
+
+@st.composite
+def all_of_a_person(draw: st.DrawFn, *, unmerges: bool) -> list[Arrival]:
+    """Hours of a person under several registrations, and what these are recognised by, mixed."""
+    told = draw(merging_histories(unmerges=unmerges))
+    for one in draw(honoured_people()):
+        if isinstance(one.event, Evaluation | Recognition):
+            told.insert(draw(st.integers(0, len(told))), one)
     return told

@@ -17,7 +17,7 @@ from ledger.publish import publish
 from ledger.record import Record
 from ledger.replay import Book, replay
 from schemas.codec import decode_event, encode
-from schemas.events import ClockTicked, Event, SpanTransferred
+from schemas.events import ClockTicked, Event, Transfer
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE, KEY_OF, TOPIC_OF, TRANSFERS
 from tests.histories import Arrival, arrival, log, tick
@@ -43,7 +43,7 @@ class Town:
         self.records: list[list[Record]] = [[] for _ in range(partitions)]
         self._catalogue = Catalogue()
         self._offsets: Counter[tuple[str, int]] = Counter()
-        self._on_their_way: dict[tuple[int, int], deque[SpanTransferred]] = defaultdict(deque)
+        self._on_their_way: dict[tuple[int, int], deque[Transfer]] = defaultdict(deque)
         self._now = 0
 
     def take(self, items: Iterable[Event | Arrival]) -> "Town":

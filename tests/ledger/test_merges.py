@@ -18,7 +18,6 @@ from tests.histories import (
     consent,
     correct,
     erase,
-    evaluate,
     grant,
     imported,
     merge,
@@ -36,7 +35,6 @@ from tests.histories import (
     when,
     words,
 )
-from tests.honours import close
 from tests.strategies import LAW, merging_histories
 from tests.town import Town, judge
 
@@ -153,14 +151,6 @@ def test_hours_without_a_check_out_are_closed_where_they_are_counted() -> None:
     assert reasons == [None, "awaiting_check_in", "no_check_out", "no_check_in"]
     town.take([unmerge("v2")]).settle()
     assert "no_check_in" not in [reason for _, reason, _ in said(town, "v2")[:4]]
-
-
-def test_an_absorbed_registration_is_evaluated_under_the_one_that_remains() -> None:
-    closed = close("p1", "2025-03-01")
-    town = Town().take([*BASICS, *served("v2"), merge("v2", "v1"), tick("13:00"), closed])
-    town.take([evaluate("v2", at="21:00"), evaluate("v1", at="21:00")])
-    assert said(town, "v2")[-1][:2] == ("refused", "volunteer_absorbed")
-    assert said(town, "v1")[-1][:2] == ("posted", None)
 
 
 def test_a_source_row_taken_over_under_both_registrations_counts_once() -> None:

@@ -8,12 +8,15 @@ from hypothesis import find
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
-from ledger import moving, parts, people, rating, rules, transfers
+from ledger import handing, moving, parts, people, rating, rules, transfers, words
 from ledger.spans import Facts, Span
-from tests.histories import Arrival, words
+from tests.histories import Arrival
+from tests.histories import words as told_as
 from tests.ledger.test_planted_bugs import SEARCH, SEED, TRIES, Plant, everywhere, method
 from tests.strategies import merging_histories
-from tests.town import judge
+from tests.strategies_honours import KNOWN_HERE, honoured_people
+from tests.town import Town, judge
+from tests.town_honours import answers_wrong, parted_wrong
 
 pytestmark = pytest.mark.skipif(
     not rules.__file__.endswith(".py"),
@@ -81,4 +84,60 @@ def test_the_law_of_one_person_finds_the_planted_bug(bug: str) -> None:
         BUGS[bug](patch)
         case = search()
     assert case is not None, f"{bug!r} survived {TRIES} histories of seed {SEED}"
-    assert judge(*case) == [], f"the core gets this wrong without a bug:\n{words(case[0])}"
+    assert judge(*case) == [], f"the core gets this wrong without a bug:\n{told_as(case[0])}"
+
+
+def _under_that_name_alone(self: people.People, name: str) -> set[str]:
+    return {name}
+
+
+HONOUR_BUGS: dict[str, Plant] = {
+    "what was spent stays with the absorbed one": everywhere(handing.hand_over, lambda *_: None),
+    "an absorbed one is judged by its own hours": everywhere(
+        handing.send_on, lambda *_: ("posted", None, ())
+    ),
+    "what is judged for an absorbed one is not told it": everywhere(
+        handing.answer, lambda *_: []
+    ),
+    "an unmerge leaves what was spent": everywhere(handing.take_home, lambda *_: None),
+    "an unmerge takes all words of a case": everywhere(
+        words.without_origin, lambda case, _: words.Case(case.kind, case.id)
+    ),
+    "of one redemption under two registrations both count": everywhere(
+        words.standing, lambda case: _each_counts(case)
+    ),
+    "somebody under another registration is somebody else": method(
+        people.People, "registrations", _under_that_name_alone
+    ),
+}  # fmt: skip
+
+
+def _each_counts(case: words.Case) -> words.Standing | None:
+    if case.kind != words.REDEMPTION:
+        return words_standing(case)
+    first = words.opened(case)
+    if first is None or words.is_back(case, first.whose):
+        return None
+    return words.SPENT, sum(word.number for word in case.words if word.what == words.OPEN)
+
+
+words_standing = words.standing
+
+
+def honours_wrong(history: list[Arrival], seed: int) -> bool:
+    """Is a person not recognised as one, or not parted again?"""
+    if answers_wrong([*KNOWN_HERE, *history]):
+        return True
+    return parted_wrong(Town(3, seed).take([*KNOWN_HERE, *history]).settle()) != []
+
+
+@pytest.mark.parametrize("bug", HONOUR_BUGS)
+def test_the_laws_of_one_persons_honours_find_the_planted_bug(bug: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        HONOUR_BUGS[bug](patch)
+        both = st.tuples(honoured_people(), st.integers(0, 2**16))
+        try:
+            case = find(both, lambda it: honours_wrong(*it), settings=SEARCH, random=Random(SEED))
+        except NoSuchExample:
+            pytest.fail(f"{bug!r} survived {TRIES} histories of seed {SEED}")
+    assert not honours_wrong(*case), f"the core gets this wrong without a bug:\n{told_as(case[0])}"

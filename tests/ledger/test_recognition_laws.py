@@ -3,9 +3,7 @@
 See `test_laws` and `test_planted_bugs`; here histories are dense in what service is recognised by.
 """
 
-import itertools
 from random import Random
-from typing import Any
 
 import pytest
 from hypothesis import find, given, note
@@ -13,63 +11,26 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
 import ledger.replay  # every module of the core is loaded before a bug is planted
-from ledger import cases, evaluations, recognition, rules, stars
-from ledger.account import Account
-from schemas.events import Evaluation, Event, Recognition
-from schemas.times import DAY
-from tests.histories import Arrival, arrival, grant, log, project, succeed, void, when, words
-from tests.honours import close, recognised_by
+from ledger import cases, evaluations, recognition, rules, stars, words
+from schemas.events import Evaluation, Recognition
+from tests.histories import Arrival, log
+from tests.histories import words as told_as
 from tests.ledger.test_planted_bugs import SEARCH, SEED, TRIES, Plant, everywhere
 from tests.model import check
 from tests.strategies import KNOWN, LAW
-from tests.strategies_honours import honours
+from tests.strategies_honours import KNOWN_HERE, all_of_a_person, honoured, honoured_people
+from tests.town import Town, judge
+from tests.town_honours import answers_wrong, parted_wrong
 
 plain = pytest.mark.skipif(
     not rules.__file__.endswith(".py"), reason="bugs are planted in plain Python"
 )
 
-_BEGIN = when("08:00", "2025-03-09")
-_volunteers = st.just("v1")
-_instants = st.builds(lambda hours: _BEGIN + hours * 3_600_000_000, st.integers(0, 40))
-KNOWN_HERE = (
-    *KNOWN,
-    project("p-open"),
-    close("p-tiers", "2025-02-20"),
-    recognised_by(9, (1, 2, 4), point_minutes=40),
-)
-_YEARLY = recognised_by(10, (1, 2), "yearly", 30)
-_CHANGES: tuple[Event, ...] = (
-    recognised_by(11, (3, 5), point_minutes=60),
-    close("p1", "2025-03-10"),
-    succeed("sw1", "heir"),
-)
-
-
-@st.composite
-def honoured(draw: st.DrawFn) -> list[Arrival]:
-    """Service, what it is recognised by, hours that are voided, rules that change."""
-    year = draw(st.sampled_from([None, None, 2025]))
-    stories = [draw(honours(_volunteers, _instants, year)) for _ in range(draw(st.integers(1, 3)))]
-    told = [one for story in stories for one in story]
-    if year is not None:
-        start = when("20:00", "2024-12-31")
-        told.append(arrival(grant(grant_id="eve", start=start, end=start + DAY // 6)))
-        told.append(Arrival(_YEARLY, start))
-    if draw(st.integers(0, 2)) == 0:
-        at = draw(_instants)
-        told.append(arrival(void(grant_id=f"h{draw(st.integers(0, 3))}", at=at)))
-    if draw(st.integers(0, 2)) == 0:
-        told.append(Arrival(draw(st.sampled_from(_CHANGES)), draw(_instants)))
-    told.sort(key=lambda one: one.recorded_at)
-    if draw(st.integers(0, 2)) == 0:
-        told = list(draw(st.permutations(told)))
-    return told
-
 
 @given(honoured())
 @LAW
 def test_the_ledger_says_of_recognition_what_the_reference_says(history: list[Arrival]) -> None:
-    note(words(history))
+    note(told_as(history))
     records = log(*KNOWN_HERE, *history)
     assert check(records, ledger.replay.replay(records).postings) == []
 
@@ -77,7 +38,7 @@ def test_the_ledger_says_of_recognition_what_the_reference_says(history: list[Ar
 @given(honoured())
 @LAW
 def test_i12_no_recognition_and_no_evaluation_ever_moves_a_minute(history: list[Arrival]) -> None:
-    note(words(history))
+    note(told_as(history))
     kept = [a for a in history if not isinstance(a.event, Evaluation | Recognition)]
     whole, bare = (ledger.replay.replay(log(*KNOWN_HERE, *told)) for told in (history, kept))
     lines = [[p.lines for p in book.postings if p.lines] for book in (whole, bare)]
@@ -88,7 +49,7 @@ def test_i12_no_recognition_and_no_evaluation_ever_moves_a_minute(history: list[
 @LAW
 def test_points_are_never_spent_before_they_are_earned(history: list[Arrival]) -> None:
     """Redeemed and not returned, they pass what is earned only where hours were taken back."""
-    note(words(history))
+    note(told_as(history))
     book = ledger.replay.replay(log(*KNOWN_HERE, *history))
     for name, account in book.accounts.items():
         own = [p for p in book.postings if p.volunteer_id == name]
@@ -96,25 +57,49 @@ def test_points_are_never_spent_before_they_are_earned(history: list[Arrival]) -
         assert 0 <= recognition.points_spent(account) <= most // 30
 
 
-def _begins_anyway(own: Account, kind: str, case_id: str, whose: str) -> bool:
-    cases_begin(own, kind, case_id, whose)
+@given(honoured_people())
+@LAW
+def test_a_merged_person_is_recognised_as_one(history: list[Arrival]) -> None:
+    note(told_as(history))
+    assert answers_wrong([*KNOWN_HERE, *history]) == []
+
+
+@given(honoured_people(), st.integers(0, 2**16))
+@LAW
+def test_each_registration_has_its_own_honours_however_transfers_come(
+    history: list[Arrival], seed: int
+) -> None:
+    note(told_as(history))
+    town = Town(3, seed).take([*KNOWN_HERE, *history]).settle()
+    assert parted_wrong(town) == []
+    assert town.replayed()
+
+
+@given(st.booleans().flatmap(lambda way: all_of_a_person(unmerges=way)), st.integers(0, 2**16))
+@LAW
+def test_hours_and_honours_of_one_person_move_together(history: list[Arrival], seed: int) -> None:
+    note(told_as(history))
+    assert judge(history, seed) == []
+    assert parted_wrong(Town(3, seed).take([*KNOWN, *history]).settle()) == []
+
+
+def _never_back(_: words.Case, __: str) -> bool:
+    return False
+
+
+def _the_last_that_comes(word: words.Word, other: words.Word) -> bool:
     return True
 
 
-_arrived = itertools.count(2**60)
+def _rejected_waits(case: words.Case) -> words.Standing | None:
+    counted = words_standing(case)
+    if counted is None and case.kind == words.STAR and (first := words.opened(case)) is not None:
+        return words.starred(first.number, True), 1
+    return counted
 
 
-def _as_it_arrives(event: Any) -> int:
-    number = next(_arrived) * 4
-    return number + (stars.APPROVED if event.decision == "approve" else stars.REJECTED)
+words_standing = words.standing
 
-
-def _never_rejected(own: Account, name: str) -> int:
-    return min(stars_standing(own, name), stars.APPROVED)
-
-
-cases_begin = cases.begin
-stars_standing = stars._standing
 
 BUGS: dict[str, Plant] = {
     "an open project is evaluated": everywhere(evaluations._not_closed, lambda *_: None),
@@ -126,16 +111,16 @@ BUGS: dict[str, Plant] = {
         evaluations._stands, lambda *_: False
     ),
     "anybody awards and reverses": everywhere(cases.refusal, lambda *_, **__: None),
-    "what was taken back before it came counts": everywhere(cases.begin, _begins_anyway),
+    "what was taken back before it came counts": everywhere(words.is_back, _never_back),
     "points are spent that are not there": everywhere(
         recognition.points_earned, lambda *_: 1_000_000
     ),
     "part of a point counts": everywhere(
         recognition.points_earned, lambda minutes, rules: -(-minutes // rules.point_minutes)
     ),
-    "a reversal returns nothing": everywhere(recognition._points_of, lambda *_: 0),
+    "a reversal returns nothing": everywhere(cases.take_back, lambda *_: ("posted", None, ())),
     "a redemption is known by its points alone": everywhere(
-        recognition._content, lambda event: int(event.points)
+        recognition._content, lambda word: word.number
     ),
     "a star's hours must be passed": everywhere(
         stars.reached, lambda rules, star, minutes: minutes > rules.star_hours[star - 1] * 60
@@ -145,9 +130,9 @@ BUGS: dict[str, Plant] = {
         stars.minutes_towards, lambda own, year: own.balance_minutes
     ),
     "the decision on a star that arrives last counts": everywhere(
-        stars.decided_as, _as_it_arrives
+        words.later, _the_last_that_comes
     ),
-    "a rejected star is held": everywhere(stars._standing, _never_rejected),
+    "a rejected star is held": everywhere(words.standing, _rejected_waits),
 }  # fmt: skip
 
 
@@ -172,4 +157,4 @@ def test_the_reference_finds_the_planted_bug(bug: str) -> None:
         BUGS[bug](patch)
         history = search()
     assert history is not None, f"{bug!r} survived {TRIES} histories of seed {SEED}"
-    assert not found_wrong(history), f"the core gets this wrong without a bug:\n{words(history)}"
+    assert not found_wrong(history), f"the core gets this wrong without a bug:\n{told_as(history)}"

@@ -27,7 +27,8 @@ from streams.forms import _SPANS_3, unpack_day
 from streams.pages import INLINE_BYTES, empty, pack, unpack
 from streams.store import Change, InMemory, Store
 from tests.histories import BASICS, Arrival, check_in, check_out, log, served, tick, when
-from tests.strategies import EXAMPLES, KNOWN, LAW, histories, merging_histories
+from tests.strategies import EXAMPLES, KNOWN, LAW, histories
+from tests.strategies_honours import all_of_a_person
 from tests.town import Town
 
 
@@ -113,7 +114,7 @@ def test_any_split_into_batches_and_any_restart_give_the_same_postings(
 
 
 @settings(LAW, max_examples=max(EXAMPLES // 5, 1))
-@given(merging_histories(unmerges=True), st.lists(st.integers(1, 9), min_size=1), st.booleans())
+@given(all_of_a_person(unmerges=True), st.lists(st.integers(1, 9), min_size=1), st.booleans())
 def test_merges_come_out_the_same_through_any_batches_and_restarts(
     history: list[Arrival], sizes: list[int], restarts: bool
 ) -> None:
@@ -169,6 +170,7 @@ def test_a_page_never_written_is_empty() -> None:
     account = empty("v1", lambda page: None)
     assert account.days.get(3) == {}
     assert account.buckets.get(0) == b""
+    assert account.cases.get(0) == ()
 
 
 def test_what_cannot_enter_is_quarantined_with_its_bytes_and_the_rest_counts() -> None:

@@ -44,7 +44,7 @@ from tests.honours import (
     take_back,
     uncommend,
 )
-from tests.ledger.test_recognition_laws import KNOWN_HERE, honoured
+from tests.strategies_honours import KNOWN_HERE, honoured
 from tests.trail.running import shilu_here
 from tests.trail.told import tell
 
