@@ -4,16 +4,18 @@ A mean is a quotient of whole numbers, shown with two decimals; the sums are bes
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from consumers.persons import everybody
 from consumers.query import Query
 from consumers.registry import catalogue
-from consumers.taken import Taken, taken
+from consumers.taken import Taken, first_of_each, taken
 from consumers.wording import moment
 from ledger.catalogue import Catalogue
 from ledger.evaluations import evaluation_deadline
+from ledger.people import People
 from schemas.events import (
     EvaluationRevised,
     EvaluationSubmitted,
@@ -54,23 +56,27 @@ def evaluations(
     org_id: str | None = None,
     as_of: int | None = None,
     limit: int = 1000,
+    exact: bool = False,
 ) -> dict[str, Any]:
     """Evaluations of a volunteer, in a project, by an organisation, as known at `as_of` (UTC
     microseconds): each with its versions, whether the volunteer was told, and what they answered.
 
     `means` are of the scores that stand, by dimension; those of withdrawn ones count no more.
-    `count` and `means` are of all that were asked for, the first `limit` are shown.
+    `count` and `means` are of all that were asked for, the first `limit` are shown. Registrations
+    of one person are one volunteer, named by the one that counts the hours; `exact`: each alone.
     """
+    people = People() if exact else everybody(query, as_of)
+    names = None if volunteer_id is None else people.registrations(volunteer_id)
+    projects = None if project_id is None else [project_id]
     found = [
         (whose, told)
-        for whose, told in _told(
-            query, as_of, volunteer_id, None if project_id is None else [project_id]
-        ).items()
+        for whose, told in _told(query, as_of, people, names, projects).items()
         if told.submitted is not None and org_id in (None, whose[3])
     ]
     standing = [told.latest() for _, told in found if told.withdrawn is None]
     return {
-        "volunteer_id": volunteer_id,
+        "volunteer_id": None if volunteer_id is None else people.survivor(volunteer_id),
+        "asked_for": volunteer_id,
         "project_id": project_id,
         "org_id": org_id,
         "as_of": moment(as_of),
@@ -97,7 +103,7 @@ def unevaluated(query: Query, as_of: int, limit: int = 100) -> dict[str, Any]:
     }
     judged = {
         (whose[2], whose[0])
-        for whose, told in _told(query, as_of, None, list(due)).items()
+        for whose, told in _told(query, as_of, everybody(query, as_of), None, list(due)).items()
         if told.submitted is not None and told.withdrawn is None
     }
     served = [row for row in _served(query, list(due), as_of)
@@ -138,20 +144,29 @@ def _served(query: Query, projects: list[str], at: int) -> list[dict[str, Any]]:
 
 
 def _told(
-    query: Query, as_of: int | None, volunteer_id: str | None, projects: list[str] | None
+    query: Query,
+    as_of: int | None,
+    people: People,
+    names: Collection[str] | None,
+    projects: list[str] | None,
 ) -> dict[_Whose, _Told]:
     """Every evaluation by whose it is, with all that was said of it."""
     found: defaultdict[_Whose, _Told] = defaultdict(_Told)
-    for one in taken(query, EVALUATIONS, as_of, volunteer_id, projects):
+    for one in taken(query, EVALUATIONS, as_of, names, projects):
         event = one.event
         if not one.counts:
             continue
         told = found[
-            event.volunteer_id, event.evaluation_id, event.project_id, event.evaluator_org_id
+            people.survivor(event.volunteer_id),
+            event.evaluation_id,
+            event.project_id,
+            event.evaluator_org_id,
         ]
         match event:
             case EvaluationSubmitted():
-                told.submitted = one
+                told.submitted = first_of_each(
+                    [*filter(None, [told.submitted]), one], "evaluation_id"
+                )[0]
             case EvaluationRevised():
                 told.revisions.append(one)
             case EvaluationWithdrawn() if told.withdrawn is None:

@@ -29,6 +29,26 @@ def people_around(query: Query, volunteer_id: str, as_of: int | None = None) -> 
     return people
 
 
+def everybody(query: Query, as_of: int | None = None) -> People:
+    """Who is who among all volunteers, as known at `as_of`."""
+    people = People()
+    for event in published(query, _TYPES, as_of):
+        assert isinstance(event, _Said)
+        publish_person(people, event)
+    return people
+
+
+def registrations(
+    query: Query, volunteer_id: str, as_of: int | None, *, exact: bool
+) -> tuple[str, set[str]]:
+    """The registration that counts somebody's hours, and all of that person; `exact`: the one that
+    was asked for alone."""
+    if exact:
+        return volunteer_id, {volunteer_id}
+    people = people_around(query, volunteer_id, as_of)
+    return people.survivor(volunteer_id), people.registrations(volunteer_id)
+
+
 def counted_by(query: Query, volunteer_id: str, as_of: int | None = None) -> str:
     """The registration that counts somebody's hours, as known at `as_of`."""
     return people_around(query, volunteer_id, as_of).survivor(volunteer_id)

@@ -4,13 +4,15 @@ Nothing here is stored: it follows from a volunteer's lines, the facts of servic
 the policy `default`, as known at any moment.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from consumers.persons import registrations
 from consumers.query import Query
 from consumers.stars import applications, stars
+from consumers.taken import Taken, first_of_each
 from consumers.volunteer import Volunteer, volunteer
 from consumers.wording import moment
 from ledger.recognition import points_earned
@@ -32,17 +34,23 @@ NEEDS = f"^{_NEED}(?:,{_NEED})*$"
 """What a benefit may need."""
 
 
-def recognition(query: Query, volunteer_id: str, as_of: int | None = None) -> dict[str, Any]:
+def recognition(
+    query: Query, volunteer_id: str, as_of: int | None = None, exact: bool = False
+) -> dict[str, Any]:
     """Stars, points, commendations, certificates and training as known at `as_of` (UTC
     microseconds; the newest posting's time if none is given).
 
     `stars.changes` are the postings with which the star that the hours would reach rose or fell
     (edge case E27); an award whose hours are no longer there has status `in_review` until its
-    granting body decides anew.
+    granting body decides anew. Of a registration that another one absorbed the person's are told,
+    all registrations together, and `asked_for` is whom was asked for; `exact`: what was said of
+    that very registration.
     """
-    who = volunteer(query, volunteer_id, as_of)
+    counted_by, own = registrations(query, volunteer_id, as_of, exact=exact)
+    who = volunteer(query, counted_by, own, as_of)
     return {
-        "volunteer_id": volunteer_id,
+        "volunteer_id": counted_by,
+        "asked_for": volunteer_id,
         "as_of": moment(as_of),
         "policy": who.policy.label,
         "minutes": who.minutes(),
@@ -51,7 +59,7 @@ def recognition(query: Query, volunteer_id: str, as_of: int | None = None) -> di
         "points": _points(who),
         "commendations": list(_given(who, CommendationAwarded, CommendationRevoked)),
         "certificates": list(_given(who, CertificateIssued, CertificateRevoked)),
-        "training": _training(query, volunteer_id, as_of),
+        "training": _training(query, counted_by, own, as_of),
     }
 
 
@@ -60,14 +68,15 @@ def benefit(
     volunteer_id: str,
     needs: Annotated[str, Field(pattern=NEEDS)],
     as_of: int | None = None,
+    exact: bool = False,
 ) -> dict[str, Any]:
     """Does a volunteer meet every need of `star:N`, `hours:N`, `points:N` (joined by commas)?
 
     The answer is yes or no and the policy version it rests on: no hours, no name, no id. An award
-    in review is an award.
+    in review is an award. All registrations of a person are one; `exact`: that very registration.
     """
     wanted = [need.split(":") for need in needs.split(",")]
-    who = volunteer(query, volunteer_id, as_of)
+    who = volunteer(query, *registrations(query, volunteer_id, as_of, exact=exact), as_of)
     awarded = {
         one.applied.event.star
         for one in applications(who)
@@ -88,12 +97,16 @@ def benefit(
 
 def _points(who: Volunteer) -> dict[str, Any]:
     """Earned, redeemed, returned, and what is left; below 0 after a correction (edge case E28)."""
-    redeemed = {one.event.redemption_id: one for one in who.of(PointsRedeemed)}
-    back = {
-        one.event.redemption_id: one
-        for one in who.of(RedemptionReversed)
-        if one.event.redemption_id in redeemed and one.reason != "nothing_changed"
-    }
+    given = [one for one in who.facts if one.is_taken and isinstance(one.event, PointsRedeemed)]
+    redeemed = {one.event.redemption_id: one for one in first_of_each(given, "redemption_id")}
+    back: dict[str, Taken] = {}
+    for one in who.of(RedemptionReversed):
+        name = one.event.redemption_id
+        if name in redeemed and redeemed[name].event.partner_org_id == one.event.partner_org_id:
+            back.setdefault(name, one)
+    # What was taken back before it came was never spent.
+    for name in [name for name in back if redeemed[name].reason == "taken_back_before"]:
+        del redeemed[name], back[name]
     earned = points_earned(who.minutes(), who.policy)
     spent = sum(one.event.points for one in redeemed.values())
     returned = sum(redeemed[name].event.points for name in back)
@@ -134,7 +147,7 @@ def _given(who: Volunteer, given: type, revoked: type) -> Iterator[dict[str, Any
     """What was given, and whether it was taken back."""
     field_name, fields = _GIVEN[given]
     back = {getattr(one.event, field_name): one for one in who.of(revoked)}
-    for one in who.of(given):
+    for one in first_of_each(who.of(given), field_name):
         case_id = getattr(one.event, field_name)
         yield {
             field_name: case_id,
@@ -148,10 +161,16 @@ def _given(who: Volunteer, given: type, revoked: type) -> Iterator[dict[str, Any
         }  # fmt: skip
 
 
-def _training(query: Query, volunteer_id: str, as_of: int | None) -> dict[str, Any]:
+def _training(
+    query: Query, volunteer_id: str, own: Collection[str], as_of: int | None
+) -> dict[str, Any]:
     """The transcript: what was learned, when, with whom (Order 67, article 8); never added to
     service."""
-    values = {"volunteer_id": volunteer_id, "as_of": LATEST if as_of is None else as_of}
+    values = {
+        "volunteer_id": volunteer_id,
+        "own": sorted(own),
+        "as_of": LATEST if as_of is None else as_of,
+    }
     counted = query(
         "SELECT l.grant_id AS grant_id, sum(l.minutes) AS minutes FROM line AS l "
         "WHERE l.volunteer_id = {volunteer_id:String} AND l.kind = 'training' "
@@ -162,7 +181,7 @@ def _training(query: Query, volunteer_id: str, as_of: int | None) -> dict[str, A
     minutes = {row["grant_id"]: row["minutes"] for row in counted}
     rows = query(
         "SELECT hex(value) AS value_hex FROM event WHERE topic = {topic:String} "
-        "AND volunteer_id = {volunteer_id:String} AND type = 'TrainingRecorded' "
+        "AND volunteer_id IN {own:Array(String)} AND type = 'TrainingRecorded' "
         "AND toUnixTimestamp64Micro(recorded_at) <= {as_of:Int64} "
         "ORDER BY partition, offset DESC",
         topic=HOURS, **values,

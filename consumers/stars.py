@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from consumers.taken import Taken
+from consumers.taken import Taken, first_of_each
 from consumers.volunteer import Volunteer
 from consumers.wording import moment
 from ledger.policy import Policy
@@ -31,12 +31,12 @@ def decided_at(one: Taken) -> tuple[int, bool]:
 def applications(who: Volunteer) -> list[Application]:
     """Every star that was applied for, in order."""
     found: dict[str, Application] = {}
-    for one in who.of(StarApplied, StarDecided):
-        name = one.event.application_id
-        if isinstance(one.event, StarApplied):
-            found[name] = Application(one)
-        else:
-            found[name].decisions.append(one)
+    for one in first_of_each(who.of(StarApplied), "application_id"):
+        found[one.event.application_id] = Application(one)
+    for one in who.of(StarDecided):
+        # What was decided under another registration stays behind after an unmerge.
+        if one.event.application_id in found:
+            found[one.event.application_id].decisions.append(one)
     return list(found.values())
 
 
@@ -109,7 +109,12 @@ def _award(who: Volunteer, one: Application) -> dict[str, Any]:
 def _fell_short(who: Volunteer, one: Application) -> bool:
     """Are the hours of an award gone, and has nobody decided since?"""
     event = one.applied.event
-    approvals = [each.sequence for each in one.decisions if each.event.decision == "approve"]
+    # What was decided elsewhere before a merge was decided before all that the survivor posted.
+    approvals = [
+        each.sequence if each.judged_by == who.volunteer_id else 0
+        for each in one.decisions
+        if each.event.decision == "approve"
+    ]
     decided, minutes, since = max(approvals), 0, 0
     for step in who.steps:
         minutes += step.minutes(event.year)

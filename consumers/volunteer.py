@@ -1,6 +1,6 @@
 """One volunteer as the trail knows them at a moment: minutes step by step, and recognition."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -30,8 +30,10 @@ class Step:
 
 @dataclass(slots=True)
 class Volunteer:
-    """What is known of one volunteer at a moment."""
+    """What is known of one volunteer at a moment: the hours that one registration counts, and the
+    facts about all registrations of that person."""
 
+    volunteer_id: str
     steps: Sequence[Step]
     facts: Sequence[Taken]
     known: Catalogue
@@ -63,7 +65,10 @@ class Volunteer:
         return (one for one in self.facts if one.counts and isinstance(one.event, kinds))
 
 
-def volunteer(query: Query, volunteer_id: str, as_of: int | None) -> Volunteer:
+def volunteer(
+    query: Query, volunteer_id: str, registrations: Collection[str], as_of: int | None
+) -> Volunteer:
+    """Whose hours one registration counts; `registrations` are all of that person."""
     at = LATEST if as_of is None else as_of
     rows = query(
         "SELECT l.sequence AS sequence, toUnixTimestamp64Micro(l.recorded_at) AS recorded, "
@@ -86,11 +91,20 @@ def volunteer(query: Query, volunteer_id: str, as_of: int | None) -> Volunteer:
         for (sequence, recorded), group in groupby(
             rows, key=lambda row: (row["sequence"], row["recorded"]))
     ]  # fmt: skip
+    facts = list(taken(query, RECOGNITION, as_of, registrations))
+    if len(registrations) > 1:
+        facts.sort(key=_when)
     newest = max((row["recorded"] for row in postings), default=0)
     return Volunteer(
+        volunteer_id,
         steps,
-        list(taken(query, RECOGNITION, as_of, volunteer_id)),
+        facts,
         catalogue(query, ("PolicyPublished",), as_of),
         newest if as_of is None else as_of,
         len(postings),
     )
+
+
+def _when(one: Taken) -> tuple[int, str, int]:
+    """What happened in the accounts of several registrations, by when the log recorded it."""
+    return one.recorded_at, one.judged_by, one.sequence

@@ -27,6 +27,13 @@ First = Annotated[
 Last = Annotated[
     str | None, typer.Option("--to", metavar="D", help=text("末个服务日期", "last service day"))
 ]
+Exact = Annotated[
+    bool,
+    typer.Option(
+        "--exact",
+        help=text("只看这个登记,合并后也是", "this very registration, also after a merge"),
+    ),
+]
 DivideBy = Annotated[By | None, typer.Option("--by", help=text("分项", "break down by"))]
 
 _BEHIND_SECONDS = 3.0

@@ -1,7 +1,7 @@
 """How answers about evaluations and recognition look on a terminal."""
 
 from deploy.lang import text
-from deploy.trail_view import Answer, cell, console, hours, table
+from deploy.trail_view import Answer, cell, console, hours, say_merged, table
 
 
 def show_evaluations(answer: Answer) -> None:
@@ -48,6 +48,7 @@ def show_unevaluated(answer: Answer) -> None:
 def show_recognition(answer: Answer) -> None:
     """Stars, points, commendations, certificates of one volunteer."""
     out, stars, points = console(), answer["stars"], answer["points"]
+    say_merged(out, answer)
     out.print(cell(answer["volunteer_id"]), f" {hours(answer['minutes'])} ({answer['policy']})",
               sep="")  # fmt: skip
     reach, needed = stars["eligible"], stars["next_hours"]

@@ -74,7 +74,7 @@ def bounds(answer: Answer) -> str:
 def show_total(answer: Answer) -> None:
     """The three measures, and the breakdown that was asked for."""
     out = console()
-    _say_merged(out, answer)
+    say_merged(out, answer)
     everybody = text("全部志愿者", "all volunteers")
     out.print(cell(answer["volunteer_id"] or everybody), bounds(answer), sep="")
     figures = [
@@ -126,7 +126,7 @@ def show_breakdown(out: Console, breakdown: Answer, *, people: bool) -> None:
     out.print(table("", columns, cells))
 
 
-def _say_merged(out: Console, answer: Answer) -> None:
+def say_merged(out: Console, answer: Answer) -> None:
     """Whose hours these are, where not those of who was asked for."""
     if answer["asked_for"] == answer["volunteer_id"]:
         return
@@ -135,8 +135,8 @@ def _say_merged(out: Console, answer: Answer) -> None:
         text(" 已并入 ", " was merged into "),
         cell(answer["volunteer_id"]),
         text(
-            ",以下是其时长;只看原登记用 --exact。",
-            "; these are its hours. --exact shows the old registration alone.",
+            ",以下是其记录;只看原登记用 --exact。",
+            "; this is its record. --exact shows the old registration alone.",
         ),
         sep="",
     )
@@ -145,7 +145,7 @@ def _say_merged(out: Console, answer: Answer) -> None:
 def show_explain(answer: Answer) -> None:
     """Every posting with its lines; then what waits and what is in quarantine."""
     out = console()
-    _say_merged(out, answer)
+    say_merged(out, answer)
     out.print(
         cell(answer["volunteer_id"]),
         bounds(answer),

@@ -10,7 +10,18 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.asking import AsOf, DivideBy, First, Json, Last, ask, known_at, print_json, say_unknown
+from deploy.asking import (
+    AsOf,
+    DivideBy,
+    Exact,
+    First,
+    Json,
+    Last,
+    ask,
+    known_at,
+    print_json,
+    say_unknown,
+)
 from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.settings import Settings
@@ -18,13 +29,6 @@ from deploy.trail_times import days_of
 
 _Volunteer = Annotated[
     str, typer.Argument(metavar="ID", help=text("志愿者编号", "the volunteer's id"))
-]
-_Exact = Annotated[
-    bool,
-    typer.Option(
-        "--exact",
-        help=text("只看这个登记,合并后也是", "this very registration, also after a merge"),
-    ),
 ]
 
 
@@ -81,7 +85,7 @@ def total(
     first: First = None,
     last: Last = None,
     by: DivideBy = None,
-    exact: _Exact = False,
+    exact: Exact = False,
     as_json: Json = False,
 ) -> None:
     """Minutes in JSON, hours on the terminal. An attendance: a volunteer, an activity, a day."""
@@ -110,7 +114,7 @@ def explain(
     as_of: AsOf = None,
     first: First = None,
     last: Last = None,
-    exact: _Exact = False,
+    exact: Exact = False,
     as_json: Json = False,
 ) -> None:
     """Every line with its event, actor, three times, Kafka position and policy.

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.asking import ask, print_json, say_unknown
+from deploy.asking import Exact, ask, print_json, say_unknown
 from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.trail_times import moment_of
@@ -59,6 +59,7 @@ def evaluations(
         ),
     ] = False,
     as_of: _AsOf = None,
+    exact: Exact = False,
     as_json: _Json = False,
 ) -> None:
     """Those that stand and those withdrawn, with all versions; or who should have one."""
@@ -74,7 +75,12 @@ def evaluations(
         answer = ask("unevaluated", as_of=time.time_ns() // 1000 if at is None else at)
     else:
         answer = ask(
-            "evaluations", volunteer_id=volunteer, project_id=project, org_id=org, as_of=at
+            "evaluations",
+            volunteer_id=volunteer,
+            project_id=project,
+            org_id=org,
+            as_of=at,
+            exact=exact,
         )
     if as_json:
         print_json(answer)
@@ -84,10 +90,12 @@ def evaluations(
     (show_unevaluated if overdue else show_evaluations)(answer)
 
 
-def recognition(volunteer_id: _Volunteer, as_of: _AsOf = None, as_json: _Json = False) -> None:
+def recognition(
+    volunteer_id: _Volunteer, as_of: _AsOf = None, exact: Exact = False, as_json: _Json = False
+) -> None:
     """Stars with every change of what the hours reach, points, commendations, certificates."""
     at = None if as_of is None else moment_of(as_of)
-    answer: Any = ask("recognition", volunteer_id=volunteer_id, as_of=at)
+    answer: Any = ask("recognition", volunteer_id=volunteer_id, as_of=at, exact=exact)
     if as_json:
         print_json(answer)
     elif not answer["postings"]:
@@ -109,6 +117,7 @@ def benefit(
         ),
     ],
     as_of: _AsOf = None,
+    exact: Exact = False,
     as_json: _Json = False,
 ) -> None:  # fmt: skip
     """Yes or no, and the policy version it rests on."""
@@ -120,7 +129,7 @@ def benefit(
             f'"{needs}" is no condition: write star:3, hours:100 or points:50, joined by commas.',
         )
     at = None if as_of is None else moment_of(as_of)
-    answer: Any = ask("benefit", volunteer_id=volunteer_id, needs=needs, as_of=at)
+    answer: Any = ask("benefit", volunteer_id=volunteer_id, needs=needs, as_of=at, exact=exact)
     if as_json:
         print_json(answer)
     else:

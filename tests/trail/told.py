@@ -2,18 +2,20 @@
 
 from consumers import rows
 from consumers.trail import Trail
-from ledger.replay import Book, replay
+from ledger.replay import Book
 from schemas.codec import encode
 from schemas.events import Event
 from schemas.topics import POSTINGS
-from tests.histories import BASICS, Arrival, log
+from tests.histories import BASICS, Arrival
+from tests.town import Town
 from tests.trail.fill import fill
 
 
 def tell(trail: Trail, *items: Event | Arrival) -> Book:
-    """Fold a history after the basics, and write its records and postings as a sink would."""
-    records = log(*BASICS, *items)
-    book = replay(records)
+    """Fold a history after the basics, and write its records and postings as a sink would; what
+    accounts hand to each other comes at once."""
+    town = Town(1).take([*BASICS, *items])
+    records, book = town.records[0], town.books[0]
     inputs = [
         rows.Record(r.topic, 0, r.offset, r.recorded_at // 1000, (r.key or "").encode(),
                     encode(r.event))
