@@ -18,7 +18,7 @@ ACCOUNTS: Final = "ledger.accounts"
 QUARANTINE: Final = "ledger.quarantine"
 CHECKPOINTS: Final = "ledger.checkpoints"
 
-FACTS: Final = (CHECKINS, HOURS, EVALUATIONS, RECOGNITION, TRANSFERS)
+FACTS: Final = (CHECKINS, HOURS, TRANSFERS, EVALUATIONS, RECOGNITION)
 """The topics a worker folds, in the order in which it prefers them; co-partitioned."""
 
 VALUE_BYTES_MAX: Final = 16 * 1024

@@ -15,7 +15,7 @@ from logging import getLogger
 from aiokafka.errors import KafkaError
 
 from ledger.catalogue import Catalogue
-from schemas.topics import CHECKINS, EVALUATIONS, HOURS, RECOGNITION
+from schemas.topics import CHECKINS, EVALUATIONS, HOURS, RECOGNITION, TRANSFERS
 from streams.batch import Fetched
 from streams.looker import Looker
 from streams.partition import Partition
@@ -29,13 +29,16 @@ has come since the last."""
 
 COMES_AFTER = {
     HOURS: (CHECKINS,),
-    EVALUATIONS: (CHECKINS, HOURS),
-    RECOGNITION: (CHECKINS, HOURS, EVALUATIONS),
+    TRANSFERS: (CHECKINS, HOURS),
+    EVALUATIONS: (CHECKINS, HOURS, TRANSFERS),
+    RECOGNITION: (CHECKINS, HOURS, EVALUATIONS, TRANSFERS),
 }
 """Topic -> those whose earlier records are folded first.
 
 Kafka hands topics over in any order. Minutes do not depend on it, but behind a backlog an
-evaluation or a redemption would meet a ledger without the service it is about.
+evaluation or a redemption would meet a ledger without the service it is about; so would one that
+another account handed over. Nothing waits for what another partition has yet to hand over: only for
+records that are in this partition's log, and no topic waits for one that waits for it.
 """
 
 REST_SECONDS = 0.3
@@ -172,18 +175,18 @@ class Ownership:
         """The records before which everything is folded that was recorded earlier on the topics
         they come after.
 
-        Where those topics have moved on since the records came to rest, what was folded last tells
-        how far; the log itself is searched only where they have not.
+        Where such a topic has moved on since the records came to rest, what was folded last tells
+        how far; the log itself is searched only where it has not. One at a time: a topic that ends
+        in the marker of a transaction never moves past it, however busy the others are.
         """
-        moved = rest is None or rest.seen != _before(owned, topic)
         limit: int | None = None
-        for earlier in COMES_AFTER.get(topic, ()):
+        for number, earlier in enumerate(COMES_AFTER.get(topic, ())):
             partition, position = owned.partition, owned.position(earlier)
             until = todo[-1].timestamp
             if await self._looker.nothing_before(earlier, partition, position, until):
                 continue
             at = owned.folded_until.get(earlier, 0)
-            if not moved:
+            if rest is not None and rest.seen[number] == position:
                 following = await self._looker.first(earlier, partition, position)
                 if following is None:
                     continue
