@@ -156,7 +156,7 @@ def test_what_comes_after_its_days_or_from_elsewhere_changes_nothing(desk: Desk)
     assert desk.state() == "valid"
 
 
-def test_a_correction_amends_and_says_by_how_much(desk: Desk) -> None:
+def test_e19_a_correction_amends_and_says_by_how_much(desk: Desk) -> None:
     desk.issue()
     desk.book.void("v-1", "s-1", line(-50))
     found = desk.ask("certificate", number=FIRST)
@@ -168,6 +168,29 @@ def test_a_correction_amends_and_says_by_how_much(desk: Desk) -> None:
     ]  # fmt: skip
     desk.book.serve("v-1", "s-2", line(50, session_id="s-2"))
     assert desk.state() == "valid"
+
+
+def test_i11_what_a_certificate_says_never_changes_whatever_its_status(desk: Desk) -> None:
+    desk.issue()
+    says = ("number", "minutes", "attendances", "from_date", "to_date", "snapshot_sha256",
+            "issuer_org", "issued_at")  # fmt: skip
+    states, said = [], []
+
+    def look() -> None:
+        found = desk.ask("certificate", number=FIRST)
+        states.append(found["state"])
+        said.append({name: found[name] for name in says})
+
+    look()
+    desk.book.void("v-1", "s-1", line(-50))
+    look()
+    desk.issue(SECOND, supersedes_id=FIRST, minutes=70)
+    look()
+    desk.revoke()
+    look()
+    assert states == ["valid", "amended", "superseded", "revoked"]
+    assert said[1:] == said[:1] * 3
+    assert said[0]["minutes"] == 120
 
 
 def test_minutes_moved_to_another_day_amend_by_nothing_but_amend(desk: Desk) -> None:
@@ -183,7 +206,7 @@ def test_what_came_between_snapshot_and_posting_is_a_change_too(desk: Desk) -> N
     assert (found["state"], found["change_minutes"], found["changes"]) == ("amended", 45, [])
 
 
-def test_a_reissue_supersedes_and_a_refused_one_does_not(desk: Desk) -> None:
+def test_e19_a_reissue_supersedes_and_a_refused_one_does_not(desk: Desk) -> None:
     desk.issue()
     desk.issue(SECOND, supersedes_id=FIRST, outcome="refused", reason="volunteer_erased")
     assert desk.state() == "valid"

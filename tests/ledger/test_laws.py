@@ -89,7 +89,7 @@ def test_the_ledger_was_right_at_every_earlier_moment_too(
 
 @given(histories(), st.data())
 @LAW
-def test_what_is_posted_is_never_changed_by_what_comes_later(
+def test_i3_what_is_posted_is_never_changed_by_what_comes_later(
     history: list[Arrival], data: st.DataObject
 ) -> None:
     until = data.draw(st.integers(0, len(history)))
@@ -111,7 +111,7 @@ def test_balances_and_totals_are_those_of_the_reference(history: list[Arrival]) 
 
 @given(histories())
 @LAW
-def test_a_replay_is_identical_to_the_first_run(history: list[Arrival]) -> None:
+def test_i6_a_replay_is_identical_to_the_first_run(history: list[Arrival]) -> None:
     records, book = opened(history)
     assert replay(records).postings == book.postings
     assert replay(iter(records)).refused_entry == book.refused_entry
@@ -133,7 +133,9 @@ def test_every_record_ends_as_a_posting_or_in_quarantine(history: list[Arrival])
 
 @given(calm_histories(), st.randoms(use_true_random=False))
 @LAW
-def test_any_arrival_order_gives_the_same_minutes(history: list[Arrival], random: Random) -> None:
+def test_i5_any_arrival_order_gives_the_same_minutes(
+    history: list[Arrival], random: Random
+) -> None:
     _, book = opened(history)
     facts = list(history)
     random.shuffle(facts)
@@ -144,7 +146,7 @@ def test_any_arrival_order_gives_the_same_minutes(history: list[Arrival], random
 
 @given(histories(), st.data())
 @LAW
-def test_sending_again_changes_nothing_but_adds_duplicates(
+def test_i5_sending_again_changes_nothing_but_adds_duplicates(
     history: list[Arrival], data: st.DataObject
 ) -> None:
     again = list(history)
@@ -190,7 +192,7 @@ def own_postings(book: Book, name: str) -> list[tuple[object, ...]]:
 
 @given(histories())
 @LAW
-def test_no_minute_counts_twice_and_none_is_lost(history: list[Arrival]) -> None:
+def test_i2_no_minute_counts_twice_and_none_is_lost(history: list[Arrival]) -> None:
     """The minutes of all spans with times that count, or wait for a tier, are those of the union
     of their intervals, less than a minute lost on each span."""
     records, book = opened(history)
