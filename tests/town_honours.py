@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from ledger.account import Account
 from ledger.cases import all_cases
 from ledger.recognition import points_spent
 from ledger.record import Record
+from ledger.replay import Book
 from ledger.words import EVALUATION, STAR, decision, is_back, opened
 from schemas.codec import decode_event
 from schemas.events import (
@@ -58,7 +59,17 @@ def _last(new: list[Posting]) -> tuple[str, str | None]:
     return said.outcome, said.reason
 
 
-def parted_wrong(town: Town) -> list[str]:
+class Folded(Protocol):
+    """Partitions as they were folded: their books, and their records with the catalogue's."""
+
+    books: list[Book]
+    records: list[list[Record]]
+
+    def account(self, volunteer_id: str) -> Account:
+        """Somebody's account."""
+
+
+def parted_wrong(town: Folded) -> list[str]:
     """What accounts keep otherwise than it was taken down, once nothing is on its way any more."""
     records = [record for record in town.records[0] if record.topic == CATALOGUE]
     who, registry = led(records), Registry(records)
@@ -77,7 +88,7 @@ def parted_wrong(town: Town) -> list[str]:
     return wrong
 
 
-def _taken(town: Town) -> dict[str, list[Any]]:
+def _taken(town: Folded) -> dict[str, list[Any]]:
     """Registration -> the facts about it that some account took down."""
     found = defaultdict(list)
     for book, records in zip(town.books, town.records, strict=True):

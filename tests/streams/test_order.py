@@ -70,7 +70,7 @@ def ready(there: Log, topic: str, rest: Rest | None = None) -> list[int]:
 def resting(there: Log, topic: str) -> Rest:
     """The records of a topic, come to rest as things are now."""
     seen = tuple(there.position(earlier) for earlier in COMES_AFTER[topic])
-    return Rest(there.topics[topic], seen)  # type: ignore[arg-type]
+    return Rest(there.topics[topic], seen)
 
 
 def test_no_topic_waits_for_one_that_waits_for_it() -> None:
