@@ -8,8 +8,9 @@ Of many small batches only the first are opened; a reader goes on from where it 
 """
 
 import struct
+from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import cramjam
 
@@ -34,6 +35,7 @@ _ATTRIBUTES_AT: Final = 22
 _CODEC: Final = 7
 _XERIAL: Final = b"\x82SNAPPY\x00"
 _XERIAL_BLOCKS_FROM: Final = 16
+_ROOM_FACTOR: Final = 16
 _NOT_A_FRAME: Final = b"\xff"
 """What no event begins with: the batch's own bytes must not be taken for one."""
 
@@ -62,6 +64,39 @@ def is_plain(raw: bytes) -> bool:
     return True
 
 
+class Stretch:
+    """A fetched stretch with compressed batches, each opened when its turn comes.
+
+    It stands in for the MemoryRecords of aiokafka and of kafka-python; `records` makes one of these
+    of a batch that is plain.
+    """
+
+    def __init__(self, raw: bytes, crc: Crc | None, records: Callable[[bytes], Any]) -> None:
+        self._size = len(raw)
+        self._left = STRETCH_BYTES
+        self._crc = crc
+        self._records = records
+        self._batches = deque(batches_of(raw))
+
+    def size_in_bytes(self) -> int:
+        """How long the stretch is, as it was fetched."""
+        return self._size
+
+    def has_next(self) -> bool:
+        """Is there another batch?"""
+        return bool(self._batches)
+
+    def next_batch(self) -> Any:
+        """The client's own form of the next batch, None after the last."""
+        if not self._batches:
+            return None
+        batch = opened(self._batches.popleft(), self._crc)
+        self._left -= len(batch)
+        if self._left <= 0:
+            self._batches.clear()
+        return self._records(batch).next_batch()
+
+
 def opened(batch: bytes, crc: Crc | None) -> bytes:
     """The same records, not compressed; `crc` is None where nobody will look at it.
 
@@ -87,22 +122,30 @@ def opened(batch: bytes, crc: Crc | None) -> bytes:
 
 def _inflated(codec: int, payload: bytes) -> bytes | None:
     """The records' bytes; None for more than may be, or what is not so compressed."""
-    room = bytearray(INFLATED_BYTES_MAX)
-    try:
-        match codec:
-            case 1:
-                size = cramjam.gzip.decompress_into(payload, room)
-            case 2:
-                size = _unsnapped(payload, room)
-            case 3:
-                size = cramjam.lz4.decompress_into(payload, room)
-            case 4:
-                size = cramjam.zstd.decompress_into(payload, room)
-            case _:
-                return None
-    except (cramjam.DecompressionError, ValueError, struct.error):
-        return None
-    return bytes(memoryview(room)[:size])
+    # The largest room is dear to make, and hardly any batch needs it.
+    for room_bytes in (min(_ROOM_FACTOR * len(payload), INFLATED_BYTES_MAX), INFLATED_BYTES_MAX):
+        room = bytearray(room_bytes)
+        try:
+            size = _inflated_into(codec, payload, room)
+        except (cramjam.DecompressionError, ValueError, struct.error):
+            continue
+        return None if size is None else bytes(memoryview(room)[:size])
+    return None
+
+
+def _inflated_into(codec: int, payload: bytes, room: bytearray) -> int | None:
+    """How many bytes they are; None for a compression that Kafka does not have."""
+    match codec:
+        case 1:
+            return cramjam.gzip.decompress_into(payload, room)
+        case 2:
+            return _unsnapped(payload, room)
+        case 3:
+            return cramjam.lz4.decompress_into(payload, room)
+        case 4:
+            return cramjam.zstd.decompress_into(payload, room)
+        case _:
+            return None
 
 
 def _unsnapped(payload: bytes, room: bytearray) -> int:
