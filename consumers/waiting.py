@@ -16,6 +16,7 @@ from consumers.registry import PLACES, RULES, catalogue
 from ledger.catalogue import Catalogue
 from ledger.lateness import policy_at
 from schemas.codec import decode_event
+from schemas.events import FactForwarded
 from schemas.times import HOUR, MINUTE
 
 Place = tuple[str, str, str, str, str]
@@ -66,6 +67,10 @@ _CASES: Mapping[str, str] = {
 """Requests and decisions -> the field that names their case."""
 
 _ASKS = ("CorrectionRequested", "AppealFiled", "StarApplied")
+_STARS = ("StarApplied", "StarDecided")
+
+_CaseKey = tuple[SpanKey, str, str]
+_NO_SPAN: SpanKey = ("", "", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,33 +281,46 @@ def _reason_of(
 
 def _requests(query: Query, as_of: int | None) -> list[Waiting]:
     """Corrections, appeals and applications without a decision; decisions without a request."""
-    types = ", ".join(f"'{name}'" for name in _CASES)
+    types = ", ".join(f"'{name}'" for name in (*_CASES, FactForwarded.__name__))
     postings = (
         "SELECT source_topic, source_partition, source_offset, volunteer_id, reason FROM posting "
         f"WHERE outcome IN ('posted', 'held') AND event_type IN ({types}){if_asked(as_of)}"
     )
     rows = query(
         "SELECT p.volunteer_id AS volunteer_id, e.session_id AS session_id, "
-        "e.grant_id AS grant_id, e.type AS type, p.reason AS reason, e.actor_id AS actor_id, "
-        "toUnixTimestamp64Micro(e.recorded_at) AS recorded, hex(e.value) AS value_hex, "
-        "(e.recording_org_id, e.host_org_id, e.project_id, e.site_id, e.activity_id) AS place "
+        "e.grant_id AS grant_id, p.reason AS reason, e.actor_id AS actor_id, "
+        "toUnixTimestamp64Micro(e.recorded_at) AS recorded, hex(e.value) AS value_hex "
         f"FROM {source_events(postings)} AS e INNER JOIN ({postings}) AS p "
         "ON p.source_topic = e.topic AND p.source_partition = e.partition "
         "AND p.source_offset = e.offset ORDER BY recorded",
         **as_known(as_of),
     )
-    asked, answered = set[tuple[SpanKey, str, str]](), set[tuple[SpanKey, str, str]]()
+    asked, answered = set[_CaseKey](), set[_CaseKey]()
     open_rows = []
     for row in rows:
         event: Any = decode_event(bytes.fromhex(row["value_hex"]))
-        key = (row["volunteer_id"], row["session_id"], row["grant_id"])
-        case = (key, _CASES[row["type"]], getattr(event, _CASES[row["type"]]))
-        (asked if row["type"] in _ASKS else answered).add(case)
+        if isinstance(event, FactForwarded):
+            event = decode_event(event.fact)
+        name = type(event).__name__
+        if name not in _CASES:
+            continue
+        ref = getattr(event, _CASES[name])
+        # An application is the person's, whichever registration it and its decision are told to.
+        case = (_NO_SPAN if name in _STARS else _key_of(row), _CASES[name], ref)
+        (asked if name in _ASKS else answered).add(case)
         if row["reason"] in ("awaiting_decision", "awaiting_request"):
-            open_rows.append((case, row))
+            open_rows.append((case, row, event))
     return [
-        Waiting(case[0], row["reason"], row["recorded"], tuple(row["place"]), ref=case[2],
+        Waiting(_key_of(row), row["reason"], row["recorded"], _place_of(event), ref=case[2],
                 actor_id=row["actor_id"])
-        for case, row in open_rows
+        for case, row, event in open_rows
         if case not in (answered if row["reason"] == "awaiting_decision" else asked)
     ]  # fmt: skip
+
+
+def _place_of(event: Any) -> Place:
+    """Where something was said to have been, as far as it says so."""
+    org, host, project, site, activity = (getattr(event, f"{name}_id", None) or "" for name in
+                                          ("recording_org", "host_org", "project", "site",
+                                           "activity"))  # fmt: skip
+    return org, host, project, site, activity

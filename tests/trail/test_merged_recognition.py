@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, find, settings
 from consumers.evaluations import evaluations, unevaluated
 from consumers.recognition import benefit, recognition
 from consumers.trail import Trail
+from consumers.waiting import waiting
 from ledger.recognition import points_spent
 from schemas.events import Event, ProjectClosed, Score
 from schemas.times import DAY
@@ -86,6 +87,19 @@ def test_stars_and_training_of_either_registration_are_the_persons(trail: Trail)
     assert found["training"]["minutes"] == 30
     assert [one["grant_id"] for one in found["training"]["entries"]] == ["t1"]
     assert benefit(trail.query, "v2", "star:2,hours:3")["eligible"]
+
+
+def test_an_application_waits_until_either_registration_hears_of_its_decision(trail: Trail) -> None:
+    tell(trail, *SERVED, apply_star("v2", 1), *MERGED, decide_star("v1", 1, at="13:30"),
+         apply_star("v2", 2, at="14:00"), decide_star("v1", 2, at="21:00"))  # fmt: skip
+
+    def refs(at: str) -> list[str]:
+        return [one.ref for one in waiting(trail.query, when(at))]
+
+    assert refs("13:10") == ["sa-1"]
+    # What accounts hand to each other is told at eight in the evening.
+    assert refs("20:30") == ["sa-2"]
+    assert refs("22:00") == []
 
 
 def test_an_evaluation_under_one_registration_is_the_persons(trail: Trail) -> None:
