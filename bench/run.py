@@ -38,8 +38,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the worker beside Kafka Streams")
     parser.add_argument("--only", nargs="+", choices=sorted(BY_KEY), help="only these contestants")
-    parser.add_argument("--facts", type=int, help="facts in the log (800,000; quick 400,000)")
-    parser.add_argument("--rounds", type=int, help="rounds (3; quick 2)")
+    parser.add_argument("--facts", type=int, default=400_000, help="facts in the log (400,000)")
+    parser.add_argument("--rounds", type=int, default=2, help="rounds (2)")
     parser.add_argument("--seconds", type=float, default=60.0, help="of one run at most (60)")
     parser.add_argument("--shape", choices=("even", "hot", "both"), default="both")
     parser.add_argument("--print", action="store_true", help="leave docs/performance.md alone")
@@ -62,8 +62,8 @@ def quick(asked: argparse.Namespace, began: float) -> None:
         rest = QUICK_SECONDS - (time.monotonic() - began) - _CLEARING_SECONDS * left
         return max(rest / left, _QUICK_RUN_SECONDS_MIN)
 
-    log = Log(asked.facts or 400_000)
-    results = measured(contestants, log, asked.rounds or 2, seconds_max)
+    log = Log(asked.facts)
+    results = measured(contestants, log, asked.rounds, seconds_max)
     print(standings.table(results))
     print(standings.ratio_line(results))
 
@@ -71,11 +71,11 @@ def quick(asked: argparse.Namespace, began: float) -> None:
 def full(asked: argparse.Namespace) -> None:
     """Everybody, over both shapes of log; the tables go into docs/performance.md."""
     contestants = [BY_KEY[key] for key in asked.only] if asked.only else list(ALL)
-    rounds = asked.rounds or 3
+    rounds = asked.rounds
     shapes = []
     for hot in (False, True):
         if asked.shape in ("both", "hot" if hot else "even"):
-            log = Log(asked.facts or 800_000, hot)
+            log = Log(asked.facts, hot)
             results = measured(contestants, log, rounds, lambda left: asked.seconds)
             shapes.append((_SHAPES[hot], results))
     found = f"{standings.circumstances(rounds, _java_version())}\n\n{standings.sections(shapes)}"
