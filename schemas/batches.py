@@ -67,15 +67,15 @@ def is_plain(raw: bytes) -> bool:
 class Stretch:
     """A fetched stretch with compressed batches, each opened when its turn comes.
 
-    It stands in for the MemoryRecords of aiokafka and of kafka-python; `records` makes one of these
-    of a batch that is plain.
+    It stands in for the MemoryRecords of aiokafka and of kafka-python; `form` gives a batch the
+    client's own form, told whether it was opened here.
     """
 
-    def __init__(self, raw: bytes, crc: Crc | None, records: Callable[[bytes], Any]) -> None:
+    def __init__(self, raw: bytes, crc: Crc | None, form: Callable[[bytes, bool], Any]) -> None:
         self._size = len(raw)
         self._left = STRETCH_BYTES
         self._crc = crc
-        self._records = records
+        self._form = form
         self._batches = deque(batches_of(raw))
 
     def size_in_bytes(self) -> int:
@@ -90,11 +90,12 @@ class Stretch:
         """The client's own form of the next batch, None after the last."""
         if not self._batches:
             return None
-        batch = opened(self._batches.popleft(), self._crc)
+        fetched = self._batches.popleft()
+        batch = opened(fetched, self._crc)
         self._left -= len(batch)
         if self._left <= 0:
             self._batches.clear()
-        return self._records(batch).next_batch()
+        return self._form(batch, batch is not fetched)
 
 
 def opened(batch: bytes, crc: Crc | None) -> bytes:

@@ -7,8 +7,12 @@ from aiokafka.record.util import calc_crc32c
 from schemas.batches import Stretch, is_plain
 
 
+def _batch(raw: bytes, _: bool) -> object:
+    return MemoryRecords(raw).next_batch()
+
+
 def _records(raw: bytes) -> object:
-    return MemoryRecords(raw) if is_plain(raw) else Stretch(raw, calc_crc32c, MemoryRecords)
+    return MemoryRecords(raw) if is_plain(raw) else Stretch(raw, calc_crc32c, _batch)
 
 
 def guard() -> None:

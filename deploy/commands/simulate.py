@@ -126,7 +126,9 @@ def _fitted(plan: Plan, topics: dict[str, TopicState]) -> Plan:
             ),
             err=True,
         )
-        return replace(plan, start_on=today - plan.days)
+        # The last day's clock ticks at four of the next morning, which must have been.
+        ended = (time.time_ns() // 1000 + 4 * HOUR) // DAY
+        return replace(plan, start_on=ended - plan.days)
     latest = today - plan.days - ARRIVAL_DAYS_MAX
     if plan.start_on > latest:
         raise ShiluError(

@@ -139,6 +139,7 @@ def test_a_stretch_of_many_batches_is_opened_in_parts(
         while records.has_next():
             found = records.next_batch()
             assert found.base_offset == 6 * (at + part)
+            assert found.validate_crc()
             assert [len(record.value) for record in found] == [1 << 19] * 6
             part += 1
         assert records.next_batch() is None
