@@ -289,7 +289,9 @@ def _requests(query: Query, as_of: int | None) -> list[Waiting]:
     rows = query(
         "SELECT p.volunteer_id AS volunteer_id, e.session_id AS session_id, "
         "e.grant_id AS grant_id, p.reason AS reason, e.actor_id AS actor_id, "
-        "toUnixTimestamp64Micro(e.recorded_at) AS recorded, hex(e.value) AS value_hex "
+        "toUnixTimestamp64Micro(e.recorded_at) AS recorded, hex(e.value) AS value_hex, "
+        "e.recording_org_id AS recording_org_id, e.host_org_id AS host_org_id, "
+        "e.project_id AS project_id, e.site_id AS site_id, e.activity_id AS activity_id "
         f"FROM {source_events(postings)} AS e INNER JOIN ({postings}) AS p "
         "ON p.source_topic = e.topic AND p.source_partition = e.partition "
         "AND p.source_offset = e.offset ORDER BY recorded",
@@ -309,18 +311,10 @@ def _requests(query: Query, as_of: int | None) -> list[Waiting]:
         case = (_NO_SPAN if name in _STARS else _key_of(row), _CASES[name], ref)
         (asked if name in _ASKS else answered).add(case)
         if row["reason"] in ("awaiting_decision", "awaiting_request"):
-            open_rows.append((case, row, event))
+            open_rows.append((case, row))
     return [
-        Waiting(_key_of(row), row["reason"], row["recorded"], _place_of(event), ref=case[2],
+        Waiting(_key_of(row), row["reason"], row["recorded"], _place(row), ref=case[2],
                 actor_id=row["actor_id"])
-        for case, row, event in open_rows
+        for case, row in open_rows
         if case not in (answered if row["reason"] == "awaiting_decision" else asked)
     ]  # fmt: skip
-
-
-def _place_of(event: Any) -> Place:
-    """Where something was said to have been, as far as it says so."""
-    org, host, project, site, activity = (getattr(event, f"{name}_id", None) or "" for name in
-                                          ("recording_org", "host_org", "project", "site",
-                                           "activity"))  # fmt: skip
-    return org, host, project, site, activity

@@ -14,7 +14,8 @@ from deploy.settings import Settings
 if TYPE_CHECKING:
     from consumers.ask import Owner
 
-_STOP_SECONDS = 12.0
+STOP_SECONDS = 12.0
+"""How long a process may take to end before it is killed."""
 
 TRAIL = "trail"
 """The name of the sink, which owns the trail and notes itself in a file of its own form."""
@@ -76,7 +77,7 @@ def end_leftovers(settings: Settings) -> list[str]:
     for name, process in running(settings).items():
         with suppress(psutil.NoSuchProcess):
             process.terminate()
-        deadline = time.monotonic() + _STOP_SECONDS
+        deadline = time.monotonic() + STOP_SECONDS
         while lives(process) and time.monotonic() < deadline:
             time.sleep(0.05)
         with suppress(psutil.NoSuchProcess):

@@ -15,14 +15,13 @@ from typing import Self
 from deploy.broker import Broker
 from deploy.errors import ShiluError
 from deploy.local import kafka_dir, note_path
-from deploy.running import SEALER, TRAIL, health
+from deploy.running import SEALER, STOP_SECONDS, TRAIL, health
 from deploy.settings import Settings
 from deploy.topics_admin import Wanted, create, describe, differences, fix, in_words
 from producers.errors import ProducerError
 from schemas.topics import ALL
 
 _READY_SECONDS = 60.0
-_STOP_SECONDS = 12.0
 
 _CALM_SECONDS = 60.0
 _SEAL_SECONDS = "2"
@@ -200,7 +199,7 @@ class Stack:
         for child in self._children:
             with suppress(ProcessLookupError):
                 child.process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_SECONDS
+        deadline = time.monotonic() + STOP_SECONDS
         for child in self._children:
             try:
                 child.process.wait(max(0.1, deadline - time.monotonic()))

@@ -15,7 +15,7 @@ from pathlib import Path
 import lmdb
 import psutil
 
-from streams.store import Change, Store, state_key
+from streams.store import Change, Store, is_account, state_key
 
 _MAP_BYTES = 16 << 30
 """Address space of a shelf, not memory and not disk; doubled whenever it is full."""
@@ -129,7 +129,7 @@ class Shelf:
         txn.put(_READ_FROM, b"%d" % read_from, db=self._meta)
         txn.cursor(self._records).putmulti([(key.encode(), value) for key, value, _, _ in changes])
         for key, _, due, lent_to in changes:
-            if key[0] == "@" or "/" in key:
+            if not is_account(key):
                 continue
             name = key.encode()
             if due is None:
@@ -181,14 +181,13 @@ class Shelf:
 
     def store(self) -> Store:
         """The partition as this shelf has it."""
-        due, lent = (
-            {
-                bytes(name).decode(): bytes(value).decode()
-                for name, value in self._reading.cursor(db)
-            }
-            for db in (self._due, self._lent)
+        due, lent = self._reading.cursor(self._due), self._reading.cursor(self._lent)
+        store = Store(
+            self._partition,
+            self,
+            {bytes(name).decode(): int(at) for name, at in due},
+            {bytes(name).decode(): bytes(to).decode() for name, to in lent},
         )
-        store = Store(self._partition, self, {name: int(at) for name, at in due.items()}, lent)
         if (state := self.get(state_key(self._partition))) is not None:
             store.stand(state)
         return store

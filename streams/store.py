@@ -36,6 +36,11 @@ def state_key(partition: int) -> str:
     return f"@{partition}"
 
 
+def is_account(key: str) -> bool:
+    """Is this the key of an account's own record, and not of a page or of the partition?"""
+    return key[0] != "@" and "/" not in key
+
+
 class Records(Protocol):
     """Record key -> framed value, wherever they are kept."""
 
@@ -89,7 +94,7 @@ class Store:
         for key, value, due, lent_to in changes:
             if key[0] == "@":
                 self.stand(value)
-            elif "/" not in key:
+            elif is_account(key):
                 if due is None:
                     self.due.pop(key, None)
                 else:

@@ -555,6 +555,23 @@ REGISTRATIONS = ("v1", "v3", "v4")
 
 
 @st.composite
+def changes(draw: st.DrawFn, length: int, *, unmerges: bool) -> list[tuple[int, Event]]:
+    """Merges of the registrations, and unmerges if they may be, with their places in a history."""
+    registrations = st.sampled_from(REGISTRATIONS)
+    absorbed: list[str] = []
+    found: list[tuple[int, Event]] = []
+    for number, at in enumerate(sorted(draw(st.lists(st.integers(0, length), max_size=5)))):
+        change: Event
+        if unmerges and absorbed and draw(st.booleans()):
+            change = unmerge(draw(st.sampled_from(absorbed)))
+        else:
+            absorbed.append(draw(registrations))
+            change = merge(absorbed[-1], draw(registrations))
+        found.append((at, replace(change, event_id=f"change-{number}")))
+    return found
+
+
+@st.composite
 def merging_histories(draw: st.DrawFn, *, unmerges: bool) -> list[Arrival]:
     """A calm history in which a person goes by several registrations, and these are merged, in
     chains and circles, at any time.
@@ -576,18 +593,7 @@ def merging_histories(draw: st.DrawFn, *, unmerges: bool) -> list[Arrival]:
             if event.actor.id == "v1":
                 event = replace(event, actor=replace(event.actor, id=name))
         told.append(Arrival(event, arrived.recorded_at))
-    registrations = st.sampled_from(REGISTRATIONS)
-    absorbed: list[str] = []
-    changes: list[tuple[int, Event]] = []
-    for number, at in enumerate(sorted(draw(st.lists(st.integers(0, len(told)), max_size=5)))):
-        change: Event
-        if unmerges and absorbed and draw(st.booleans()):
-            change = unmerge(draw(st.sampled_from(absorbed)))
-        else:
-            absorbed.append(draw(registrations))
-            change = merge(absorbed[-1], draw(registrations))
-        changes.append((at, replace(change, event_id=f"change-{number}")))
-    for at, change in reversed(changes):
+    for at, change in reversed(draw(changes(len(told), unmerges=unmerges))):
         now = told[at - 1].recorded_at if at else BEGIN
         ticks = [arrival(tick(now))] if draw(st.integers(0, 3)) else []
         told[at:at] = [Arrival(change, now), *ticks]

@@ -14,10 +14,8 @@ from tests.histories import (
     arrival,
     evaluate,
     grant,
-    merge,
     project,
     succeed,
-    unmerge,
     void,
     when,
 )
@@ -38,7 +36,7 @@ from tests.honours import (
     take_back,
     uncommend,
 )
-from tests.strategies import KNOWN, REGISTRATIONS, merging_histories
+from tests.strategies import KNOWN, REGISTRATIONS, changes, merging_histories
 
 _ACTORS = [
     REGULATOR,
@@ -224,17 +222,7 @@ def honoured_people(draw: st.DrawFn) -> list[Arrival]:
             if event.actor.id == "v1" and draw(st.integers(0, 3)):
                 event = replace(event, actor=replace(event.actor, id=name))
         told.append(Arrival(event, arrived.recorded_at))
-    absorbed: list[str] = []
-    changes: list[tuple[int, Event]] = []
-    for number, at in enumerate(sorted(draw(st.lists(st.integers(0, len(told)), max_size=5)))):
-        change: Event
-        if len(absorbed) > 0 and draw(st.booleans()):
-            change = unmerge(draw(st.sampled_from(absorbed)))
-        else:
-            absorbed.append(draw(registrations))
-            change = merge(absorbed[-1], draw(registrations))
-        changes.append((at, replace(change, event_id=f"change-{number}")))
-    for at, change in reversed(changes):
+    for at, change in reversed(draw(changes(len(told), unmerges=True))):
         told.insert(at, Arrival(change, told[at - 1].recorded_at if at else _BEGIN))
     return told
 

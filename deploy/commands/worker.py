@@ -128,27 +128,32 @@ def register(app: typer.Typer) -> None:
             ),
         ] = 6.0,
     ) -> None:
-        settings = Settings()
-        address = bootstrap(settings)
-        (settings.place / "worker").mkdir(parents=True, exist_ok=True)
-        ground = ground_of(address)
-        bar = RestoreBar()
-        _imported()
+        _work(name, processes, web_port, session_seconds)
 
-        def run(known_as: str, port: int, restoring: "Restoring") -> None:
-            _run(settings, address, ground, known_as, port, session_seconds, restoring)
 
-        if processes == 1:
-            run(name, web_port, bar.told)
-            return
-        ports = {f"{name}-{n}": web_port and web_port + n - 1 for n in range(1, processes + 1)}
-        raise SystemExit(
-            run_forked(
-                list(ports),
-                lambda known_as, tell: run(known_as, ports[known_as], lambda *at: tell(at)),
-                lambda at: bar.told(*at),
-            )
+def _work(name: str, processes: int, web_port: int, session_seconds: float) -> None:
+    """One worker process here, or several forked from here."""
+    settings = Settings()
+    address = bootstrap(settings)
+    (settings.place / "worker").mkdir(parents=True, exist_ok=True)
+    ground = ground_of(address)
+    bar = RestoreBar()
+    _imported()
+
+    def run(known_as: str, port: int, restoring: "Restoring") -> None:
+        _run(settings, address, ground, known_as, port, session_seconds, restoring)
+
+    if processes == 1:
+        run(name, web_port, bar.told)
+        return
+    ports = {f"{name}-{n}": web_port and web_port + n - 1 for n in range(1, processes + 1)}
+    raise SystemExit(
+        run_forked(
+            list(ports),
+            lambda known_as, tell: run(known_as, ports[known_as], lambda *at: tell(at)),
+            lambda at: bar.told(*at),
         )
+    )
 
 
 def _imported() -> None:

@@ -1,5 +1,7 @@
 """A sealed trail without Kafka: a book's postings, sealed as the sealer does, in chDB."""
 
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import count
@@ -17,6 +19,8 @@ from consumers.trail import Trail
 from consumers.verify import Verified, verify
 from schemas.topics import CHECKPOINTS, POSTINGS
 from tests.trail.book import Book
+
+VERIFIER = Path(__file__).parents[2] / "docs" / "verify_bundle.py"
 
 
 class Audited:
@@ -97,3 +101,25 @@ def places(faults: Sequence[Fault]) -> set[tuple[str, int, int]]:
         (fault.code, int(fault.log[1:]) if fault.log[:1] == "p" else -1, fault.index)
         for fault in faults
     }
+
+
+def small_verifier(bundle: Path, *kept: Path) -> subprocess.CompletedProcess[str]:
+    """The independent one of docs/, as an auditor runs it."""
+    return subprocess.run(
+        [sys.executable, "-I", str(VERIFIER), str(bundle), str(bundle / "keys" / "1.vkey"),
+         *map(str, kept)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def both_say(ledger: Audited, *kept: str, name: str = "bad", seal: str = "seal") -> Sequence[Fault]:
+    """The faults of a new bundle; both verifiers must agree on whether there are any."""
+    bundle = ledger.bundle(name, seal)
+    files = []
+    for n, note in enumerate(kept):
+        files.append(ledger.home / f"{name}-{n}.note")
+        files[-1].write_text(note, "utf-8")
+    found = verified(bundle, kept)
+    small = small_verifier(bundle, *files)
+    assert small.returncode == found.exit_code, (found.faults, small.stdout, small.stderr)
+    return found.faults

@@ -10,9 +10,8 @@ import pytest
 from consumers.rows import Record
 from consumers.trail import Trail
 from schemas.topics import ACCESS, CHECKPOINTS
-from tests.seal.audited import Audited, verified
+from tests.seal.audited import Audited, both_say, verified
 from tests.seal.looks import looks
-from tests.seal.test_verify import small_verifier
 from tests.trail.book import random_book
 from vault.chain import check
 
@@ -51,16 +50,9 @@ def ledger(tmp_path: Path, trail: Trail) -> Audited:
 
 def wrong(ledger: Audited, *kept: str, name: str = "bad") -> set[tuple[str, int]]:
     """What both verifiers say of a new bundle: faults of the access log; no other has any."""
-    bundle = ledger.bundle(name)
-    files = []
-    for n, note in enumerate(kept):
-        files.append(ledger.home / f"{name}-{n}.note")
-        files[-1].write_text(note, "utf-8")
-    found = verified(bundle, kept)
-    small = small_verifier(bundle, *files)
-    assert small.returncode == found.exit_code, (found.faults, small.stdout, small.stderr)
-    assert {fault.log for fault in found.faults} <= {"access"}
-    return {(fault.code, fault.index) for fault in found.faults}
+    found = both_say(ledger, *kept, name=name)
+    assert {fault.log for fault in found} <= {"access"}
+    return {(fault.code, fault.index) for fault in found}
 
 
 def again(ledger: Audited, changes: str, where: str) -> None:

@@ -3,8 +3,6 @@
 import json
 import random
 import shutil
-import subprocess
-import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -17,10 +15,8 @@ from consumers.seal import SealedLog
 from consumers.trail import Trail
 from schemas.posting import Posting
 from schemas.topics import POSTINGS
-from tests.seal.audited import Audited, places, verified
+from tests.seal.audited import VERIFIER, Audited, both_say, places, small_verifier, verified
 from tests.trail.book import Book, random_book
-
-VERIFIER = Path(__file__).parents[2] / "docs" / "verify_bundle.py"
 
 
 @pytest.fixture
@@ -37,15 +33,6 @@ def ledger(tmp_path: Path, trail: Trail, book: Book) -> Audited:
     return found
 
 
-def small_verifier(bundle: Path, *kept: Path) -> subprocess.CompletedProcess[str]:
-    """The independent one of docs/, as an auditor runs it."""
-    return subprocess.run(
-        [sys.executable, "-I", str(VERIFIER), str(bundle), str(bundle / "keys" / "1.vkey"),
-         *map(str, kept)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
 def busiest(book: Book) -> tuple[int, list[Posting]]:
     """The partition with most postings, and these."""
     by_partition: defaultdict[int, list[Posting]] = defaultdict(list)
@@ -58,15 +45,7 @@ def wrong(
     ledger: Audited, *kept: str, name: str = "bad", seal: str = "seal"
 ) -> set[tuple[str, int, int]]:
     """What both verifiers say of a new bundle: the places of faults; they must agree on whether."""
-    bundle = ledger.bundle(name, seal)
-    files = []
-    for n, note in enumerate(kept):
-        files.append(ledger.home / f"{name}-{n}.note")
-        files[-1].write_text(note, "utf-8")
-    found = verified(bundle, kept)
-    small = small_verifier(bundle, *files)
-    assert small.returncode == found.exit_code, (found.faults, small.stdout, small.stderr)
-    return places(found.faults)
+    return places(both_say(ledger, *kept, name=name, seal=seal))
 
 
 def test_what_nobody_touched_is_green(ledger: Audited, book: Book) -> None:
