@@ -1,5 +1,9 @@
 # The whole project in a few commands; needs Python 3.11+ and make, nothing else.
-PYTHON ?= python3
+# The system's own Python where it will do: it is built with profile-guided optimisation, and one that
+# was not takes a fifth longer. PYTHON=python3 takes the one on the path.
+FIT := import sys, os, sysconfig, venv, ensurepip; \
+  sys.exit(sys.version_info < (3, 11) or not os.path.exists(sysconfig.get_path("include") + "/Python.h"))
+PYTHON ?= $(shell /usr/bin/python3 -c '$(FIT)' 2>/dev/null && echo /usr/bin/python3 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 QUIX := .venv-quix
