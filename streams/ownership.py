@@ -41,6 +41,9 @@ another account handed over. Nothing waits for what another partition has yet to
 records that are in this partition's log, and no topic waits for one that waits for it.
 """
 
+BATCHES_AHEAD = 2
+"""Batches that a partition may have at hand: the one it works on, and the next."""
+
 REST_SECONDS = 0.3
 """How long such records rest before they are looked at again."""
 
@@ -95,7 +98,8 @@ class Ownership:
         self._partitions = partitions
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._resting: dict[tuple[str, int], Rest] = {}
-        self._running: dict[int, asyncio.Task[None]] = {}
+        self._room = defaultdict[int, asyncio.Semaphore](lambda: asyncio.Semaphore(BATCHES_AHEAD))
+        self._running: dict[int, set[asyncio.Task[None]]] = defaultdict(set)
         self._revocations = 0
         self.open: dict[int, Partition] = {}
         self.figures = Figures()
@@ -103,13 +107,24 @@ class Ownership:
     async def submit(
         self, topic: str, partition: int, batch: Sequence[Fetched], rest: Rest | None = None
     ) -> None:
-        """Let a partition work on a fetched batch as soon as it is done with the one before."""
-        revocations = self._revocations
-        if (running := self._running.get(partition)) is not None:
-            await asyncio.shield(running)
+        """Let a partition work on a fetched batch as soon as it is done with the ones before.
+
+        Comes back at once while the partition has few of them, so that the others get theirs.
+        """
+        revocations, room = self._revocations, self._room[partition]
+        await room.acquire()
         # What was fetched before a rebalance belongs to the past.
-        if self._revocations == revocations:
-            self._running[partition] = asyncio.create_task(self.take(topic, partition, batch, rest))
+        if self._revocations != revocations:
+            room.release()
+            return
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._running[partition].discard(task)
+            room.release()
+
+        task = asyncio.create_task(self.take(topic, partition, batch, rest))
+        self._running[partition].add(task)
+        task.add_done_callback(ended)
 
     async def take(
         self, topic: str, partition: int, batch: Sequence[Fetched], rest: Rest | None = None
@@ -224,8 +239,7 @@ class Ownership:
         self._revocations += 1
         for key in [key for key in self._resting if key[1] in partitions]:
             self._wake(key)
-        running = [self._running.pop(p) for p in sorted(partitions) if p in self._running]
-        await asyncio.gather(*running)
+        await asyncio.gather(*(task for p in sorted(partitions) for task in self._running[p]))
         for partition in sorted(partitions):
             async with self._locks[partition]:
                 await self._drop(partition)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.topics import CHECKINS, EVALUATIONS, HOURS, RECOGNITION, TRANSFERS
+from streams.batch import Folded
 from streams.ownership import COMES_AFTER, Ownership, Rest
 
 
@@ -107,3 +108,69 @@ def test_a_redemption_does_not_wait_for_the_marker_of_a_transaction() -> None:
     before = resting(there, RECOGNITION)
     there.fold(CHECKINS, 2)
     assert ready(there, RECOGNITION, before) == [20]
+
+
+@dataclass
+class Slow:
+    """A partition at work; it folds nothing before it may."""
+
+    may: asyncio.Event
+    taken: list[list[int]]
+    until: int = 0
+
+    def position(self, _: str) -> int:
+        return self.until
+
+    @property
+    def store(self) -> Any:
+        return self
+
+    catalogue_offset = 0
+
+    async def apply(self, _: str, chunk: list[Record], *__: object) -> Folded:
+        await self.may.wait()
+        self.until = chunk[-1].offset + 1
+        self.taken.append([record.offset for record in chunk])
+        return Folded()
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_partition_at_work_holds_nobody_else_up() -> None:
+    """Its next batch is at hand meanwhile, and taken in order; a third one waits outside."""
+
+    async def run() -> None:
+        may, taken, later, at_once = asyncio.Event(), [], asyncio.Event(), []  # type: ignore[var-annotated]
+        at_any_time = asyncio.Event()
+        at_any_time.set()
+        places = {0: Slow(may, taken), 1: Slow(at_any_time, at_once)}
+
+        async def open_one(partition: int) -> Any:
+            return places[partition]
+
+        async def catalogue(_: int) -> Any:
+            return None
+
+        owner = Ownership(open_one, catalogue, None, looker=log(), partitions=2)  # type: ignore[arg-type]
+        one, two, three = ([Record(offset, 0)] for offset in range(3))
+
+        async def third() -> None:
+            await owner.submit(CHECKINS, 0, three)
+            later.set()
+
+        async with asyncio.timeout(30):
+            await owner.submit(CHECKINS, 0, one)
+            await owner.submit(CHECKINS, 0, two)
+            waits = asyncio.create_task(third())
+            await owner.submit(CHECKINS, 1, one)
+            while not at_once:
+                await asyncio.sleep(0)
+            assert not taken
+            assert not later.is_set()
+            may.set()
+            await waits
+            await owner.revoke({0, 1})
+        assert taken == [[0], [1], [2]]
+
+    asyncio.run(run())
