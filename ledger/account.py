@@ -123,4 +123,6 @@ def drop(account: Account, span: Span) -> None:
 
 def spans_on(account: Account, days: Iterable[int]) -> list[Span]:
     """All spans that lie on the pages of these UTC days."""
-    return [span for day in days for span in account.days.get(day).values()]
+    first, last = account.first_day, account.last_day
+    near = [day for day in days if first <= day <= last]
+    return [span for day in near for span in account.days.get(day).values()]

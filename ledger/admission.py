@@ -44,9 +44,10 @@ def _in_the_future(record: Record, catalogue: Catalogue) -> tuple[str, str] | No
     """What happened cannot have happened after it was received; clocks may differ a little."""
     event = record.event
     latest = record.recorded_at + skew_micros(record.recorded_at, catalogue)
-    if isinstance(event, CheckedIn | CheckedOut):
-        times = {"occurred_at": happened_at(event, record.recorded_at, catalogue)[0]}
-    elif isinstance(event, HoursImported | TrainingRecorded):
+    if isinstance(event, (CheckedIn, CheckedOut)):
+        at, _ = happened_at(event, record.recorded_at, catalogue)
+        return _ahead("occurred_at", at, latest, record.recorded_at)
+    if isinstance(event, (HoursImported, TrainingRecorded)):
         # No place on earth has this date yet before then.
         times = {"service_date": event.service_date * DAY - _MOST_AHEAD}
     elif isinstance(event, CommendationAwarded):
@@ -54,7 +55,12 @@ def _in_the_future(record: Record, catalogue: Catalogue) -> tuple[str, str] | No
     else:
         times = {field: getattr(event, field, 0) for field in ("occurred_at", "start_at", "end_at")}
     for field, at in times.items():
-        if at > latest:
-            received = rfc3339(record.recorded_at)
-            return "in_the_future", f"{field}={rfc3339(at)}, received {received}"
+        if (found := _ahead(field, at, latest, record.recorded_at)) is not None:
+            return found
     return None
+
+
+def _ahead(field: str, at: int, latest: int, recorded_at: int) -> tuple[str, str] | None:
+    if at <= latest:
+        return None
+    return "in_the_future", f"{field}={rfc3339(at)}, received {rfc3339(recorded_at)}"

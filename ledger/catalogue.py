@@ -36,6 +36,16 @@ class Place:
         self.recording_org_id = recording_org_id
         self.host_org_id = host_org_id
 
+    def values(self) -> tuple[object, ...]:
+        """Its fields in order."""
+        return (
+            self.activity_id,
+            self.project_id,
+            self.site_id,
+            self.recording_org_id,
+            self.host_org_id,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Operator:
@@ -190,6 +200,9 @@ class Catalogue:
         """
         changes = [offset.from_at for offset in self._offsets(site_id)]
         at, day = start, self.local_day(site_id, start)
+        midnight = (day + 1) * DAY - self.offset_micros(site_id, at)
+        if end <= midnight and not [change for change in changes if at < change < end]:
+            return ((at, day),)
         found = [(at, day)]
         while True:
             midnight = (self.local_day(site_id, at) + 1) * DAY - self.offset_micros(site_id, at)

@@ -22,6 +22,9 @@ PAGE_BYTES_MAX: Final = 32 * 1024
 
 Buckets = Pages[bytes]
 
+_HASHING: Final = blake2b(digest_size=KEY_BYTES)
+"""Copied for each text: to set a new one up takes longer than to hash."""
+
 
 def bucket_count(entries: int) -> int:
     """How many pages hold so many entries."""
@@ -30,7 +33,9 @@ def bucket_count(entries: int) -> int:
 
 def key_of(text: str) -> bytes:
     """The key of a text: eight bytes of its digest."""
-    return blake2b(text.encode(), digest_size=KEY_BYTES).digest()
+    hashing = _HASHING.copy()
+    hashing.update(text.encode())
+    return hashing.digest()
 
 
 def _bucket(key: bytes, count: int) -> int:
@@ -38,7 +43,9 @@ def _bucket(key: bytes, count: int) -> int:
     if count == 1:
         return 0
     half = 1 << (count.bit_length() - 1)
-    page = int.from_bytes(key, "little") & (2 * half - 1)
+    # Half of the key is more than there ever are pages, and a small number.
+    low = key[0] | key[1] << 8 | key[2] << 16 | key[3] << 24
+    page = low & (2 * half - 1)
     return page if page < count else page & (half - 1)
 
 
@@ -78,7 +85,7 @@ def store(buckets: Buckets, entries: int, key: bytes, value: int) -> int:
     if at >= 0:
         buckets.put(number, page[: at + 8] + packed + page[at + 16 :])
         return entries
-    buckets.put(number, page + key + packed)
+    buckets.put(number, b"".join((page, key, packed)))
     if bucket_count(entries + 1) > bucket_count(entries):
         _split(buckets, bucket_count(entries))
     return entries + 1

@@ -1,6 +1,6 @@
 """A span's state: what its own facts and the catalogue make of it (docs/rules.md, section 4)."""
 
-from dataclasses import dataclass
+from typing import Final
 
 from ledger.acts import ANYWHERE, SELF, Act, Court, Standing
 from ledger.catalogue import Catalogue, Place, Shift
@@ -25,22 +25,36 @@ HELD = WAITS | frozenset(
 """Reasons under which a posting is `held`."""
 
 
-@dataclass(slots=True)
 class _Case:
     """A span with both ends, as it is to be judged; `length` is before any clamping."""
 
-    span: Span
-    volunteer_id: str
-    facts: Facts
-    now: Standing
-    place: Place
-    start: int
-    length: int
-    day: int
-    block: bool
-    corrected: bool
-    policy: Policy
-    has_policy: bool
+    def __init__(
+        self,
+        span: Span,
+        volunteer_id: str,
+        facts: Facts,
+        now: Standing,
+        place: Place,
+        start: int,
+        length: int,
+        day: int,
+        block: bool,
+        corrected: bool,
+        policy: Policy,
+        has_policy: bool,
+    ) -> None:
+        self.span: Final = span
+        self.volunteer_id: Final = volunteer_id
+        self.facts: Final = facts
+        self.now: Final = now
+        self.place: Final = place
+        self.start: Final = start
+        self.length: Final = length
+        self.day: Final = day
+        self.block: Final = block
+        self.corrected: Final = corrected
+        self.policy: Final = policy
+        self.has_policy: Final = has_policy
 
 
 def court_of(facts: Facts, catalogue: Catalogue) -> Court:

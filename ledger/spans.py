@@ -79,6 +79,23 @@ class Facts:
         self.acts = acts
         self.row = row
 
+    def values(self) -> tuple[object, ...]:
+        """Its fields in order."""
+        return (
+            self.start,
+            self.start_event,
+            self.place,
+            self.shift_id,
+            self.outs,
+            self.minutes,
+            self.date,
+            self.signed,
+            self.claimed,
+            self.requester,
+            self.acts,
+            self.row,
+        )
+
     @property
     def end(self) -> int | None:
         """The earliest check-out at or after the start."""
@@ -218,7 +235,8 @@ class Span:
     @property
     def moved_to(self) -> Place | None:
         """The place that counts, where it is not that of its facts; so a state page keeps it."""
-        return None if self.place == self.facts.place else self.place
+        own = self.facts.place
+        return None if self.place is own or self.place == own else self.place
 
     @property
     def line_kind(self) -> Kind:
@@ -280,6 +298,8 @@ def whole_minutes(
     Each day gets what the floor of the time so far has grown by, so the days always sum to the
     floor of the whole (Order 67 article 7 fixes no rounding; the policy is ours).
     """
+    if len(days) == 1:
+        return ((days[0][1], sum([high - low for low, high in pieces]) // MINUTE),)
     micros = dict.fromkeys(sorted(day for _, day in days), 0)
     ends = [at for at, _ in days[1:]]
     for low, high in pieces:
@@ -305,6 +325,8 @@ def share_of(
 ) -> tuple[tuple[tuple[int, int], ...], int]:
     """What a span gets of the time that the spans before it do not cover: (day, minutes) by civil
     day, and the microseconds that they keep."""
+    if not covers:
+        return whole_minutes([(span.low, span.high)] if span.low < span.high else [], span.days), 0
     pieces = list(uncovered(span.low, span.high, covers))
     lost = span.high - span.low - sum(high - low for low, high in pieces)
     return whole_minutes(pieces, span.days), lost

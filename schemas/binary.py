@@ -127,19 +127,26 @@ class Integer(Type):
 
     def __init__(self, bits: int) -> None:
         self.limit: Final = 1 << (bits - 1)
+        self.wide: Final = bits == 64
 
     def read(self, source: Reader) -> Any:
         value = source.varint()
-        if not -self.limit <= value < self.limit:
+        if not self._fits(value):
             raise Malformed("a number too large for its type")
         return value
 
     def write(self, out: BytesWriter, value: Any) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
             raise TypeError("whole number expected")
-        if not -self.limit <= value < self.limit:
+        if not self._fits(value):
             raise ValueError("a number too large for its type")
         write_varint(out, value)
+
+    def _fits(self, value: int) -> bool:
+        # These two are compared in a register, the limits of 64 bits are objects.
+        if self.wide and -0x3FFF_FFFF_FFFF_FFFF <= value <= 0x3FFF_FFFF_FFFF_FFFF:
+            return True
+        return -self.limit <= value < self.limit
 
 
 class Bytes(Type):
@@ -167,6 +174,26 @@ class Text(Type):
         data = value.encode("utf-8")
         write_varint(out, len(data))
         out.write(data)
+
+
+_WORDS_MAX: Final = 4_096
+_WORD_BYTES_MAX: Final = 64
+_WORDS: Final[dict[bytes, str]] = {}
+
+
+class Word(Text):
+    """Text that comes again and again: one object for all times it is read saves memory."""
+
+    def read(self, source: Reader) -> Any:
+        data = source.take()
+        text = _WORDS.get(data)
+        if text is None:
+            text = data.decode("utf-8")
+            if len(_WORDS) >= _WORDS_MAX:
+                _WORDS.clear()
+            if len(data) <= _WORD_BYTES_MAX:
+                _WORDS[data] = text
+        return text
 
 
 class Symbol(Type):
@@ -251,12 +278,22 @@ class Optional(Type):
 
 
 class Record(Type):
-    """Fields one after the other; in Python what `make` gives for their values in order."""
+    """Fields one after the other; in Python what `make` gives for their values in order.
 
-    def __init__(self, names: list[str], types: list[Type], make: Callable[..., Any]) -> None:
+    `values` is the way back; where it is not given, the values are looked up by name.
+    """
+
+    def __init__(
+        self,
+        names: list[str],
+        types: list[Type],
+        make: Callable[..., Any],
+        values: Callable[[Any], tuple[Any, ...]] | None = None,
+    ) -> None:
         self.names: Final = names
         self.types: Final = types
         self.make: Final = make
+        self.values: Final = values
 
     def read(self, source: Reader) -> Any:
         values = []
@@ -266,8 +303,12 @@ class Record(Type):
 
     def write(self, out: BytesWriter, value: Any) -> None:
         types = self.types
-        for number, name in enumerate(self.names):
-            types[number].write(out, getattr(value, name))
+        if self.values is None:
+            for number, name in enumerate(self.names):
+                types[number].write(out, getattr(value, name))
+        else:
+            for number, field in enumerate(self.values(value)):
+                types[number].write(out, field)
 
 
 class Frozen(Record):
@@ -286,13 +327,15 @@ class Frozen(Record):
         return made
 
 
+_TEXT: Final = Text()
+_WORD: Final = Word()
 _PRIMITIVE: Final[dict[str, Type]] = {
     "null": Null(),
     "boolean": Boolean(),
     "int": Integer(32),
     "long": Integer(64),
     "bytes": Bytes(),
-    "string": Text(),
+    "string": _TEXT,
 }
 
 
@@ -317,14 +360,31 @@ def type_of(schema: Any, kinds: Mapping[str, type], named: dict[str, Type] | Non
         return symbol
     if kind == "record":
         names = [field["name"] for field in schema["fields"]]
-        types = [type_of(field["type"], kinds, named) for field in schema["fields"]]
+        types = [_field_type(field, kinds, named) for field in schema["fields"]]
         made = kinds[schema["name"]]
         params = getattr(made, "__dataclass_params__", None)
         frozen = params is not None and params.frozen
-        record = Frozen(names, types, made) if frozen else Record(names, types, made)
+        values = getattr(made, "values", None)
+        record = Frozen(names, types, made) if frozen else Record(names, types, made, values)
         named[schema["name"]] = record
         return record
     return type_of(kind, kinds, named)
+
+
+_REPEATED: Final = frozenset(
+    {"activity_id", "project_id", "site_id", "shift_id", "recording_org_id", "host_org_id"}
+    | {"org_id", "role", "channel", "app", "policy"}
+)
+"""Fields in which many records have the same text."""
+
+
+def _field_type(field: Any, kinds: Mapping[str, type], named: dict[str, Type]) -> Type:
+    kind = type_of(field["type"], kinds, named)
+    if field["name"] not in _REPEATED:
+        return kind
+    if isinstance(kind, Optional):
+        return Optional(_WORD, null_first=kind.null == 0) if kind.inner is _TEXT else kind
+    return _WORD if kind is _TEXT else kind
 
 
 def _optional(branches: list[Any], kinds: Mapping[str, type], named: dict[str, Type]) -> Type:

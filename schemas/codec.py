@@ -217,9 +217,10 @@ def _decode(value: bytes | None, types: dict[str, type], bytes_max: int | None) 
         raise Undecodable("bad_framing", f"{0 if value is None else len(value)} bytes")
     if bytes_max is not None and len(value) > bytes_max:
         raise Undecodable("oversized", f"{len(value)} bytes, at most {bytes_max}")
-    schema = BY_ID.get(int.from_bytes(value[1:5], "big"))
+    schema_id = value[1] << 24 | value[2] << 16 | value[3] << 8 | value[4]
+    schema = BY_ID.get(schema_id)
     if schema is None or schema.name not in types:
-        raise Undecodable("unknown_schema", f"id {int.from_bytes(value[1:5], 'big')}")
+        raise Undecodable("unknown_schema", f"id {schema_id}")
     message = _read(value, schema)
     newest = LATEST[schema.name]
     if schema is newest:

@@ -2,68 +2,149 @@
 
 Times (`*_at`) are microseconds since 1970 UTC, dates (`*_on`, `effective_from`) days since 1970,
 lengths whole minutes. A class has the fields of its Avro file, in its order; tests hold the two
-together.
+together. The events that come most have an `__init__` of their own, as in `schemas.posting`.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from schemas.posting import Kind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False, unsafe_hash=True)
 class Actor:
     """Who did something, in which role, and for which organisation."""
 
-    id: str
-    role: str
-    org_id: str | None = None
+    id: Final[str]
+    role: Final[str]
+    org_id: Final[str | None]
+
+    def __init__(self, id: str, role: str, org_id: str | None = None) -> None:
+        self.id = id
+        self.role = role
+        self.org_id = org_id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False, unsafe_hash=True)
 class CheckedIn:
     """A volunteer began serving."""
 
-    event_id: str
-    volunteer_id: str
-    session_id: str
-    activity_id: str
-    project_id: str
-    site_id: str | None
-    shift_id: str | None
-    recording_org_id: str
-    host_org_id: str
-    occurred_at: int
-    sent_at: int | None
-    channel: str
-    device_id: str | None
-    app: str | None
-    offline: bool
-    actor: Actor
-    evidence: tuple[str, ...]
+    event_id: Final[str]
+    volunteer_id: Final[str]
+    session_id: Final[str]
+    activity_id: Final[str]
+    project_id: Final[str]
+    site_id: Final[str | None]
+    shift_id: Final[str | None]
+    recording_org_id: Final[str]
+    host_org_id: Final[str]
+    occurred_at: Final[int]
+    sent_at: Final[int | None]
+    channel: Final[str]
+    device_id: Final[str | None]
+    app: Final[str | None]
+    offline: Final[bool]
+    actor: Final[Actor]
+    evidence: Final[tuple[str, ...]]
+
+    def __init__(
+        self,
+        event_id: str,
+        volunteer_id: str,
+        session_id: str,
+        activity_id: str,
+        project_id: str,
+        site_id: str | None,
+        shift_id: str | None,
+        recording_org_id: str,
+        host_org_id: str,
+        occurred_at: int,
+        sent_at: int | None,
+        channel: str,
+        device_id: str | None,
+        app: str | None,
+        offline: bool,
+        actor: Actor,
+        evidence: tuple[str, ...],
+    ) -> None:
+        self.event_id = event_id
+        self.volunteer_id = volunteer_id
+        self.session_id = session_id
+        self.activity_id = activity_id
+        self.project_id = project_id
+        self.site_id = site_id
+        self.shift_id = shift_id
+        self.recording_org_id = recording_org_id
+        self.host_org_id = host_org_id
+        self.occurred_at = occurred_at
+        self.sent_at = sent_at
+        self.channel = channel
+        self.device_id = device_id
+        self.app = app
+        self.offline = offline
+        self.actor = actor
+        self.evidence = evidence
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False, unsafe_hash=True)
 class CheckedOut:
     """A volunteer stopped serving."""
 
-    event_id: str
-    volunteer_id: str
-    session_id: str
-    activity_id: str
-    project_id: str
-    site_id: str | None
-    shift_id: str | None
-    recording_org_id: str
-    host_org_id: str
-    occurred_at: int
-    sent_at: int | None
-    channel: str
-    device_id: str | None
-    app: str | None
-    offline: bool
-    actor: Actor
-    evidence: tuple[str, ...]
+    event_id: Final[str]
+    volunteer_id: Final[str]
+    session_id: Final[str]
+    activity_id: Final[str]
+    project_id: Final[str]
+    site_id: Final[str | None]
+    shift_id: Final[str | None]
+    recording_org_id: Final[str]
+    host_org_id: Final[str]
+    occurred_at: Final[int]
+    sent_at: Final[int | None]
+    channel: Final[str]
+    device_id: Final[str | None]
+    app: Final[str | None]
+    offline: Final[bool]
+    actor: Final[Actor]
+    evidence: Final[tuple[str, ...]]
+
+    def __init__(
+        self,
+        event_id: str,
+        volunteer_id: str,
+        session_id: str,
+        activity_id: str,
+        project_id: str,
+        site_id: str | None,
+        shift_id: str | None,
+        recording_org_id: str,
+        host_org_id: str,
+        occurred_at: int,
+        sent_at: int | None,
+        channel: str,
+        device_id: str | None,
+        app: str | None,
+        offline: bool,
+        actor: Actor,
+        evidence: tuple[str, ...],
+    ) -> None:
+        self.event_id = event_id
+        self.volunteer_id = volunteer_id
+        self.session_id = session_id
+        self.activity_id = activity_id
+        self.project_id = project_id
+        self.site_id = site_id
+        self.shift_id = shift_id
+        self.recording_org_id = recording_org_id
+        self.host_org_id = host_org_id
+        self.occurred_at = occurred_at
+        self.sent_at = sent_at
+        self.channel = channel
+        self.device_id = device_id
+        self.app = app
+        self.offline = offline
+        self.actor = actor
+        self.evidence = evidence
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,24 @@ class Line:
         self.state = state
         self.policy = policy
 
+    def values(self) -> tuple[object, ...]:
+        """Its fields in order."""
+        return (
+            self.line_no,
+            self.session_id,
+            self.grant_id,
+            self.recording_org_id,
+            self.host_org_id,
+            self.project_id,
+            self.site_id,
+            self.activity_id,
+            self.service_date,
+            self.minutes,
+            self.kind,
+            self.state,
+            self.policy,
+        )
+
 
 @dataclass(slots=True, init=False, unsafe_hash=True)
 class Posting:
@@ -126,6 +144,28 @@ class Posting:
         self.lines = lines
         self.balance_minutes = balance_minutes
 
+    def values(self) -> tuple[object, ...]:
+        """Its fields in order."""
+        return (
+            self.partition,
+            self.index,
+            self.source_topic,
+            self.source_partition,
+            self.source_offset,
+            self.event_id,
+            self.event_type,
+            self.volunteer_id,
+            self.sequence,
+            self.occurred_at,
+            self.recorded_at,
+            self.actor_id,
+            self.catalogue_offset,
+            self.outcome,
+            self.reason,
+            self.lines,
+            self.balance_minutes,
+        )
+
 
 @dataclass(slots=True, init=False, unsafe_hash=True)
 class Total:
@@ -140,6 +180,10 @@ class Total:
         self.state = state
         self.minutes = minutes
 
+    def values(self) -> tuple[object, ...]:
+        """Its fields in order."""
+        return (self.kind, self.state, self.minutes)
+
 
 @dataclass(slots=True, init=False, unsafe_hash=True)
 class Due:
@@ -152,6 +196,10 @@ class Due:
         self.at = at
         self.key = key
 
+    def values(self) -> tuple[object, ...]:
+        """Its fields in order."""
+        return (self.at, self.key)
+
 
 @dataclass(slots=True, init=False, unsafe_hash=True)
 class InlinePage:
@@ -163,6 +211,10 @@ class InlinePage:
     def __init__(self, key: str, value: bytes) -> None:
         self.key = key
         self.value = value
+
+    def values(self) -> tuple[object, ...]:
+        """Its fields in order."""
+        return (self.key, self.value)
 
 
 @dataclass(slots=True, init=False, unsafe_hash=True)
@@ -208,17 +260,41 @@ class Account:
         self.first_date = first_date
         self.last_date = last_date
 
+    def values(self) -> tuple[object, ...]:
+        """Its fields in order."""
+        return (
+            self.volunteer_id,
+            self.sequence,
+            self.balance_minutes,
+            self.totals,
+            self.index_entries,
+            self.due,
+            self.pages,
+            self.lent_to,
+            self.first_date,
+            self.last_date,
+        )
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True, init=False, unsafe_hash=True)
 class StatePage:
     """A page of an account that has outgrown its account record; private to the worker.
 
     `page` is d and a UTC day number (its spans) or b and a number (a page of its id index).
     """
 
-    volunteer_id: str
-    page: str
-    value: bytes
+    volunteer_id: Final[str]
+    page: Final[str]
+    value: Final[bytes]
+
+    def __init__(self, volunteer_id: str, page: str, value: bytes) -> None:
+        self.volunteer_id = volunteer_id
+        self.page = page
+        self.value = value
+
+    def values(self) -> tuple[object, ...]:
+        """Its fields in order."""
+        return (self.volunteer_id, self.page, self.value)
 
 
 @dataclass(frozen=True, slots=True)

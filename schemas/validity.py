@@ -3,20 +3,45 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from schemas.events import Actor, Decision, Event, Score, SpanTransferred, UtcOffset
 from schemas.times import DAY
 
-_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_ID_LINES: Final = re.compile(r"[A-Za-z0-9_-]{1,64}(?:\n[A-Za-z0-9_-]{1,64})*")
-_CODE: Final = re.compile(r"[a-z0-9_]{1,64}")
+
+class _Form:
+    """A form of text; those that come again and again are known, and not looked at anew."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern: Final = re.compile(pattern)
+        self._known: Final[set[str]] = set()
+
+    def fits(self, text: str) -> bool:
+        """Is a text of this form?"""
+        return self._pattern.fullmatch(text) is not None
+
+    def fits_again(self, text: str) -> bool:
+        """Is a text that probably came before of this form?"""
+        if text in self._known:
+            return True
+        if not self.fits(text):
+            return False
+        if len(self._known) >= _KNOWN_MAX:
+            self._known.clear()
+        self._known.add(text)
+        return True
+
+
+_KNOWN_MAX: Final = 8_192
+
+_ID: Final = _Form(r"[A-Za-z0-9_-]{1,64}")
+_CODE: Final = _Form(r"[a-z0-9_]{1,64}")
 # No control characters, line separators, bidi marks and overrides, halves of surrogate pairs.
-_TEXT: Final = re.compile(
+_TEXT: Final = _Form(
     r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]{0,256}"
 )
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
-_BIRTH_MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_SHA256: Final = _Form(r"[0-9a-f]{64}")
+_BIRTH_MONTH: Final = _Form(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 EARLIEST: Final = 10_957 * DAY
 """2000-01-01 UTC; no service of ours is older."""
@@ -38,6 +63,10 @@ _IDS: Final = frozenset(
     | {"from_volunteer_id", "cause_event_id", "start_event_id", "requester_id"}
     | {"origin_id", "case_id"}
 )
+_NEW_IDS: Final = frozenset(
+    {"event_id", "session_id", "grant_id", "evaluation_id", "correction_id"}
+)
+"""Ids that hardly ever come twice."""
 _CODES: Final = frozenset({"reason", "kind", "service_field", "source_system", "action", "purpose"})
 _TIMES: Final = frozenset(
     {"occurred_at", "sent_at", "start_at", "end_at", "started_at", "received_at"}
@@ -64,12 +93,12 @@ def faults(event: Event) -> list[Fault]:
     checks = _CHECKS.get(type(event))
     if checks is None:
         checks = _CHECKS[type(event)] = _Checks(type(event))
-    ids = [value for name in checks.ids if (value := getattr(event, name)) is not None]
-    for name, check in checks.others if _all_ids(ids) else checks.all:
+    for name, check in checks.fields:
         value = getattr(event, name)
         if value is not None:
             check(found, name, value)
-    _target_faults(found, event)
+    if checks.has_target:
+        _target_faults(found, event)
     return found
 
 
@@ -77,29 +106,23 @@ _Check = Callable[[list[Fault], str, Any], None]
 
 
 class _Checks:
-    """What to check of each field of an event type; booleans and enums need no more than Avro.
-
-    Ids are a third of all fields and hardly ever wrong: they are looked at together first.
-    """
+    """What to check of each field of an event type; booleans and enums need no more than Avro."""
 
     def __init__(self, kind: type) -> None:
         named = [(field.name, _check_of(field.name)) for field in fields(kind)]
-        checks = [(name, check) for name, check in named if check is not None]
-        self.all: Final[list[tuple[str, _Check]]] = checks
-        self.ids: Final[list[str]] = [name for name, check in checks if check is _id_faults]
-        self.others: Final[list[tuple[str, _Check]]] = [c for c in checks if c[0] not in self.ids]
+        self.fields: Final[list[tuple[str, _Check]]] = [
+            (name, check) for name, check in named if check is not None
+        ]
+        self.has_target: Final = kind in _TARGETED
 
 
 _CHECKS: Final[dict[type, _Checks]] = {}
-
-
-def _all_ids(values: list[str]) -> bool:
-    """Are all of these ids? A line feed within one would count as one too many."""
-    together = "\n".join(values)
-    return together.count("\n") == len(values) - 1 and _ID_LINES.fullmatch(together) is not None
+_TARGETED: Final = frozenset((*get_args(Decision), SpanTransferred))
 
 
 def _check_of(name: str) -> _Check | None:
+    if name in _NEW_IDS:
+        return _new_id_faults
     if name in _IDS:
         return _id_faults
     if name in _TIMES:
@@ -113,18 +136,23 @@ def _check_of(name: str) -> _Check | None:
     return _OTHERS.get(name)
 
 
+def _new_id_faults(found: list[Fault], field: str, value: str) -> None:
+    if not _ID.fits(value):
+        _id_faults(found, field, value)
+
+
 def _id_faults(found: list[Fault], field: str, value: str) -> None:
-    if _ID.fullmatch(value) is None:
+    if not _ID.fits_again(value):
         found.append(Fault("id_form", field, value, "[A-Za-z0-9_-]{1,64}"))
 
 
 def _code_faults(found: list[Fault], field: str, value: str) -> None:
-    if _CODE.fullmatch(value) is None:
+    if not _CODE.fits_again(value):
         found.append(Fault("code_form", field, value, "[a-z0-9_]{1,64}"))
 
 
 def _text_faults(found: list[Fault], field: str, value: str) -> None:
-    if _TEXT.fullmatch(value) is None:
+    if not _TEXT.fits(value):
         found.append(Fault("value_form", field, value, "at most 256 printable characters"))
 
 
@@ -139,9 +167,12 @@ def _day_faults(found: list[Fault], field: str, value: int) -> None:
 
 
 def _actor_faults(found: list[Fault], field: str, actor: Actor) -> None:
-    _id_faults(found, f"{field}.id", actor.id)
-    _code_faults(found, f"{field}.role", actor.role)
-    if actor.org_id is not None:
+    # The names of the fields are put together only where there is something to say.
+    if not _ID.fits_again(actor.id):
+        _id_faults(found, f"{field}.id", actor.id)
+    if not _CODE.fits_again(actor.role):
+        _code_faults(found, f"{field}.role", actor.role)
+    if actor.org_id is not None and not _ID.fits_again(actor.org_id):
         _id_faults(found, f"{field}.org_id", actor.org_id)
 
 
@@ -149,7 +180,7 @@ def _evidence_faults(found: list[Fault], field: str, value: tuple[str, ...]) -> 
     if len(value) > 16:
         found.append(Fault("value_form", field, f"{len(value)} references", "at most 16"))
     for reference in value:
-        if not reference or _TEXT.fullmatch(reference) is None:
+        if not reference or not _TEXT.fits(reference):
             found.append(Fault("value_form", field, reference, "1 to 256 printable characters"))
 
 
@@ -205,12 +236,12 @@ def _opened_faults(found: list[Fault], field: str, value: tuple[str, ...]) -> No
 
 
 def _birth_month_faults(found: list[Fault], field: str, value: str) -> None:
-    if _BIRTH_MONTH.fullmatch(value) is None:
+    if not _BIRTH_MONTH.fits(value):
         found.append(Fault("value_form", field, value, "YYYY-MM"))
 
 
 def _sha256_faults(found: list[Fault], field: str, value: str) -> None:
-    if _SHA256.fullmatch(value) is None:
+    if not _SHA256.fits(value):
         found.append(Fault("value_form", field, value, "64 lower-case hex digits"))
 
 

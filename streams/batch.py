@@ -103,10 +103,11 @@ class _Fold:
 
     def take(self, fetched: Fetched) -> None:
         """One record: its postings, or its place in quarantine."""
-        if fetched.offset in self._broken:
-            self._quarantine(fetched, "internal_error", self._broken[fetched.offset])
+        offset, timestamp = fetched.offset, fetched.timestamp
+        key, value = fetched.key, fetched.value
+        if offset in self._broken:
+            self._quarantine(fetched, "internal_error", self._broken[offset])
             return
-        value = fetched.value
         try:
             event = decode_event(value)
         except Undecodable as fault:
@@ -116,9 +117,9 @@ class _Fold:
         record = Record(
             self._topic,
             self._store.partition,
-            fetched.offset,
-            fetched.timestamp * 1000,
-            None if fetched.key is None else fetched.key.decode("utf-8", "replace"),
+            offset,
+            timestamp * 1000,
+            None if key is None else key.decode("utf-8", "replace"),
             event,
             digest_of(value),
         )
@@ -126,9 +127,9 @@ class _Fold:
             self._quarantine(fetched, *why)
             return
         for posting in fold(self._working, record, self._catalogue, self._out.next_index):
-            self._post(posting, fetched.timestamp)
+            self._post(posting, timestamp)
         if self._working.transfers:
-            self._hand_over(fetched.timestamp)
+            self._hand_over(timestamp)
 
     def _hand_over(self, timestamp: int) -> None:
         """What this record made accounts hand to others, each to its partition."""

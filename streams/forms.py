@@ -5,11 +5,12 @@ from typing import Any, Final, cast, get_args
 
 from librt.strings import BytesWriter
 
+from ledger import words
 from ledger.account import CasePage, DayPage
 from ledger.acts import Act
 from ledger.catalogue import Place
 from ledger.spans import Facts, Minutes, Part, Span
-from ledger.words import Case, Word
+from ledger.words import Case
 from schemas.binary import (
     Boolean,
     Integer,
@@ -20,6 +21,7 @@ from schemas.binary import (
     Symbol,
     Text,
     Type,
+    Word,
     read_whole,
     write_varint,
     write_whole,
@@ -103,8 +105,32 @@ def _span(
     )
 
 
+def _values(span: Span) -> tuple[object, ...]:
+    """What `_span` takes."""
+    return (
+        span.kind,
+        span.id,
+        span.facts,
+        span.closed,
+        span.state,
+        span.reason,
+        span.policy,
+        span.moved_to,
+        span.low,
+        span.high,
+        span.block,
+        span.corrected,
+        span.approved,
+        span.days,
+        span.minutes,
+        span.parts,
+    )
+
+
 _TEXT: Final = Text()
 _MAYBE_TEXT: Final = Optional(_TEXT, null_first=True)
+_REPEATED: Final = Word()
+_MAYBE_REPEATED: Final = Optional(_REPEATED, null_first=True)
 _TRUTH: Final = Boolean()
 _NUMBER: Final = Integer(64)
 _MAYBE_NUMBER: Final = Optional(_NUMBER, null_first=True)
@@ -112,8 +138,9 @@ _STATE: Final = Symbol(list(get_args(State)))
 _PLACE: Final = Optional(
     Record(
         ["activity_id", "project_id", "site_id", "recording_org_id", "host_org_id"],
-        [_TEXT, _TEXT, _MAYBE_TEXT, _TEXT, _TEXT],
+        [_REPEATED, _REPEATED, _MAYBE_REPEATED, _REPEATED, _REPEATED],
         Place,
+        Place.values,
     ),
     null_first=True,
 )
@@ -143,7 +170,7 @@ _FACTS_3: Final = _record(
     start=_MAYBE_NUMBER,
     start_event=_TEXT,
     place=_PLACE,
-    shift_id=_MAYBE_TEXT,
+    shift_id=_MAYBE_REPEATED,
     outs=Sequence(_NUMBER),
     minutes=_MAYBE_NUMBER,
     date=_MAYBE_NUMBER,
@@ -152,7 +179,7 @@ _FACTS_3: Final = _record(
     requester=_TEXT,
     acts=Sequence(_ACT),
 )
-_FACTS: Final = Record([*_FACTS_3.names, "row"], [*_FACTS_3.types, _TEXT], Facts)
+_FACTS: Final = Record([*_FACTS_3.names, "row"], [*_FACTS_3.types, _TEXT], Facts, Facts.values)
 _KIND: Final = Symbol(list(get_args(Kind)))
 _PART: Final = _record(Part, origin=_TEXT, kind=_KIND, facts=_FACTS)
 _SPAN_3: Final = _record(
@@ -162,8 +189,8 @@ _SPAN_3: Final = _record(
     facts=_FACTS_3,
     closed=_TRUTH,
     state=Optional(_STATE, null_first=True),
-    reason=_MAYBE_TEXT,
-    policy=_TEXT,
+    reason=_MAYBE_REPEATED,
+    policy=_REPEATED,
     moved_to=_PLACE,
     low=_NUMBER,
     high=_NUMBER,
@@ -177,9 +204,10 @@ _SPAN: Final = Record(
     [*_SPAN_3.names, "parts"],
     [_FACTS if kind is _FACTS_3 else kind for kind in _SPAN_3.types] + [Sequence(_PART)],
     _span,
+    _values,
 )
 _WORD: Final = _record(
-    Word,
+    words.Word,
     origin=_TEXT,
     what=Symbol(list(get_args(Said))),
     whose=_TEXT,

@@ -123,6 +123,10 @@ class Store:
         return state_key(self.partition), encode(state), None, ""
 
 
+def _no_page(_: str) -> bytes | None:
+    return None
+
+
 class Working:
     """The accounts that a batch works on, taken out of the store's `live` ones.
 
@@ -164,7 +168,10 @@ class Working:
             return stored.value
 
         value = records.get(volunteer_id)
-        return (pages.empty(volunteer_id, page), {}) if value is None else pages.unpack(value, page)
+        if value is None:
+            # A new account has no page that it does not make itself.
+            return pages.empty(volunteer_id, _no_page), {}
+        return pages.unpack(value, page)
 
     def due_by(self, at: int) -> list[str]:
         """The volunteers with anything due at this instant or before, in ascending order."""

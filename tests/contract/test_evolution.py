@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -50,14 +51,26 @@ def tomorrow(tmp_path: Path) -> Path:
     )
     source = (folder / "events.py").read_text(encoding="utf-8")
     head, rest = source.split("class CheckedIn:", 1)
-    body, tail = rest.split("evidence: tuple[str, ...]\n", 1)
-    head = head.replace(
-        "    org_id: str | None = None\n",
-        "    org_id: str | None = None\n    team: str | None = None\n",
-    )
-    added = "evidence: tuple[str, ...]\n    batch_no: str | None\n    weight: int\n"
-    (folder / "events.py").write_text(f"{head}class CheckedIn:{body}{added}{tail}")
+    body, tail = rest.split("@dataclass", 1)
+    head = _with(head, after="org_id", team="str | None")
+    body = _with(body, after="evidence", batch_no="str | None", weight="int")
+    (folder / "events.py").write_text(f"{head}class CheckedIn:{body}@dataclass{tail}")
     return tmp_path
+
+
+def _with(source: str, *, after: str, **fields: str) -> str:
+    """A class with an `__init__` of its own, with fields added."""
+    for name, kind in fields.items():
+        for line, more in (
+            (rf"    {after}: Final\[.*\]\n", f"    {name}: Final[{kind}]\n"),
+            (rf"\b{after}: (?!Final)[^\n)]*?(?=,?\n|\))", f", {name}: {kind} = None"),
+            (rf"        self\.{after} = {after}\n", f"        self.{name} = {name}\n"),
+        ):
+            found = re.findall(line, source)
+            assert len(found) == 1, (line, found)
+            source = source.replace(found[0], found[0] + more)
+        after = name
+    return source
 
 
 def run(place: Path, code: str) -> subprocess.CompletedProcess[str]:
