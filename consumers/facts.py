@@ -20,7 +20,9 @@ from schemas.topics import CHECKINS, HOURS
 SpanKey = tuple[str, str, str]
 """Volunteer, session, grant; of the last two one is empty."""
 
-_ENTRIES = ("HoursGranted", "HoursClaimed", "HoursImported", "TrainingRecorded")
+ENTRIES = ("HoursGranted", "HoursClaimed", "HoursImported", "TrainingRecorded")
+"""What begins a grant, under an id that is given out once."""
+
 _PLACE = (
     "event_id", "activity_id", "project_id", "site_id", "shift_id", "recording_org_id",
     "host_org_id",
@@ -109,7 +111,7 @@ def _taken(own: str, as_of: int | None) -> str:
         "AND (session_id != '' OR grant_id != ''))"
     )
     columns = ", ".join(("topic", "partition", "offset", *_COLUMNS, *_MOMENTS))
-    entries = ", ".join(f"'{name}'" for name in _ENTRIES)
+    entries = ", ".join(f"'{name}'" for name in ENTRIES)
     shown = [f"e.{name} AS {name}" for name in _COLUMNS]
     shown += [f"toUnixTimestamp64Micro(e.{name}) AS {short}" for name, short in _MOMENTS.items()]
     return (

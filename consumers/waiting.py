@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from consumers.facts import Ends, SpanKey, paired
+from consumers.facts import ENTRIES, Ends, SpanKey, paired
 from consumers.query import Query, as_known, if_asked, source_events
 from consumers.registry import PLACES, RULES, catalogue
 from ledger.catalogue import Catalogue
@@ -54,7 +54,9 @@ _SETTLING = (
 """SQL: the postings that settled a session or grant."""
 
 _WITHOUT_LINES = ("over_max_session", "too_late", "awaiting_check_in", "awaiting_target")
-_FLAGS = frozenset({None, "", "clock_corrected", "recorded_late", "shift_cancelled"})
+_FLAGS = frozenset(
+    {None, "", "clock_corrected", "recorded_late", "shift_cancelled", "awaiting_target"}
+)
 _NOTHING = (-1, "")
 _LONGEST_OPEN = 25 * HOUR
 """No policy leaves a session open for more than a day; clocks differ by minutes."""
@@ -185,12 +187,17 @@ def _without_minutes(
         named = [row for row in facts if row["named"]]
         if not named:
             continue
-        said = [(r["sequence"], r["reason"]) for r in facts if r["reason"] not in _QUIET]
+        # Whoever hears of a void span that its target is awaited has taken the void back.
+        said = [(r["sequence"], r["reason"]) for r in facts
+                if r["reason"] not in _QUIET or r["reason"] == "awaiting_target"]  # fmt: skip
         settled = max((*said, moved.get(key, _NOTHING)))
+        reasons = {row["reason"] for row in named}
+        if any(row["type"] in ENTRIES for row in facts):
+            # It came: without minutes if it is shorter than one, or others keep all of its time.
+            reasons.discard("awaiting_target")
         reason = _reason_of(
-            None if settled is _NOTHING else settled[1], ends.get(key),
-            {row["reason"] for row in named}, known, ticks,
-        )  # fmt: skip
+            None if settled is _NOTHING else settled[1], ends.get(key), reasons, known, ticks
+        )
         if reason is not None:
             first = min(named, key=lambda row: (row["offset"], row["topic"]))
             since = min(row["recorded"] for row in named)

@@ -144,6 +144,25 @@ def test_what_a_tick_moved_waits_for_the_reason_that_the_tick_gave(trail: Trail)
     ]  # fmt: skip
 
 
+def test_a_decision_waits_until_its_target_comes_also_if_it_has_no_minutes(trail: Trail) -> None:
+    earlier = h.served(start="09:00", end="12:00")
+    told(
+        trail, *(h.decide(grant_id=g, at="12:10") for g in ("covered", "short", "never")),
+        h.void(grant_id="back", at="12:20"), h.reinstate(grant_id="back", at="12:30"),
+        h.received(h.grant(grant_id="covered", start="10:00", end="11:00"), "13:00"),
+        *(h.received(event, "13:10") for event in earlier),
+        h.received(h.grant(grant_id="short", start="14:00", end="14:00:20"), "09:00", "2025-03-20"),
+    )  # fmt: skip
+
+    def targets(at: int) -> set[str]:
+        return {i.key[2] for i in waiting(trail.query, at) if i.reason == "awaiting_target"}
+
+    assert targets(h.when("12:25")) == {"covered", "short", "never"}
+    assert targets(h.when("12:35")) == {"covered", "short", "never", "back"}
+    assert targets(h.when("13:20")) == {"short", "never", "back"}
+    assert targets(h.when("09:01", "2025-03-20")) == {"never", "back"}
+
+
 def test_an_application_for_a_star_waits_until_it_is_decided(trail: Trail) -> None:
     told(trail, recognised_by(), *h.served("v1", end="13:30"), apply_star(at="14:00"),
          decide_star(at="15:00"))  # fmt: skip
