@@ -69,6 +69,7 @@ def town(seed: int, events: int = 260) -> Town:
     facts: list[h.Arrival] = [arrival for n in range(events) for arrival in happening(rng, n)]
     facts += [h.Arrival(h.tick((FIRST_DAY + n) * DAY), (FIRST_DAY + n) * DAY) for n in range(DAYS)]
     facts += [h.Arrival(event, (FIRST_DAY + rng.randrange(DAYS)) * DAY) for event in people_later()]
+    facts += [h.arrival(event) for event in of_each_kind()]
     facts.sort(key=lambda arrival: arrival.recorded_at)
     made += facts
     inputs = h.log(*made)
@@ -116,6 +117,16 @@ def people_later() -> list[CatalogueEvent]:
         ProjectPublished(
             "project-p3-2", "p3", "vo2", "新名", None, "rescue", None, None, None, **soon
         ),
+    ]
+
+
+def of_each_kind() -> list[Event]:
+    """What counts for sure, of kinds and regions that chance may leave out; after all else."""
+    day = iso_date(FIRST_DAY + DAYS)
+    return [
+        *h.served("v7", "s-sure", "09:00", "10:00", day, project="p3", org="vo2"),
+        h.grant("v7", "g-sure", "11:00", "12:00", day),
+        h.imported("v7", "i-sure", 60, day, "13:00", "row-sure"),
     ]
 
 
