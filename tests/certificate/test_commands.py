@@ -23,7 +23,7 @@ from tests.certificate.samples import picture
 from tests.seal.conftest import cluster, trail_broker
 from tests.trail.book import MORNING, Book, line
 from tests.trail.fill import Sender
-from tests.trail.running import health, shilu_here, sink_process, until
+from tests.trail.running import copied, shilu_here, sink_process
 from tests.vault.people import ADULT
 
 __all__ = ["cluster", "trail_broker"]
@@ -53,7 +53,8 @@ class Office:
         self.wait()
 
     def wait(self) -> None:
-        until(lambda: _is_green(health(self.home)), "the sink to have everything")
+        """Until the trail has what the log holds."""
+        copied(self.home, self.at)
 
     def judge(self) -> list[Any]:
         """Post, as a worker would, what the commands have sent since the last time."""
@@ -76,10 +77,6 @@ class Office:
             events.append(event)
         self.send()
         return events
-
-
-def _is_green(said: dict[str, Any] | None) -> bool:
-    return said is not None and said["state"] == "green"
 
 
 @pytest.fixture

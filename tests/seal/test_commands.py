@@ -14,7 +14,7 @@ from schemas.topics import CHECKPOINTS
 from tests.seal.published import values
 from tests.trail.book import line, random_book
 from tests.trail.fill import Sender
-from tests.trail.running import environment, health, shilu, sink_process, until
+from tests.trail.running import copied, environment, shilu, sink_process
 
 pytestmark = pytest.mark.kafka
 
@@ -41,7 +41,7 @@ def test_seal_export_verify_prove_and_a_light_that_stays_on(
     with sink_process(home, at):
         ok("seal", "--once")
         ok("keys", "rotate")
-        until(lambda: (health(home) or {}).get("state") == "green", "the sink to have everything")
+        copied(home, at)
         ok("export", "--bundle", str(bundle))
         assert (
             "name a folder that is not" in shilu(home, at, "export", "--bundle", str(bundle)).stderr

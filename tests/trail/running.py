@@ -18,7 +18,7 @@ from consumers.ask import At, find_owner
 from consumers.batch import Limits
 from consumers.log import Log
 from consumers.progress import Progress
-from consumers.sink import Sink
+from consumers.sink import TOPICS, Sink
 from consumers.trail import Trail
 from deploy.cli import main
 
@@ -126,6 +126,25 @@ def shilu_here(home: Path, bootstrap: str, *arguments: str, **changes: str) -> A
 def environment(home: Path, bootstrap: str) -> dict[str, str]:
     ours = {"SHILU_HOME": str(home), "SHILU_BOOTSTRAP": bootstrap, "SHILU_LANG": "en"}
     return {**os.environ, **ours}
+
+
+def copied(home: Path, bootstrap: str) -> None:
+    """Wait until the sink that runs has everything in the trail that the log holds now.
+
+    Its light does not say so: it may be green from before something was sent, for the sink looks
+    where the log ends once in a second.
+    """
+    with Log(bootstrap) as log:
+        ends = log.ends(log.places(TOPICS))
+
+        def nothing_lacks() -> bool:
+            owner = find_owner(At(home))
+            assert owner is not None, "the sink has ended"
+            with owner.client:
+                heads = owner.ask("heads")
+            return not log.count({place: heads.get(str(place), 0) for place in ends}, ends)
+
+        until(nothing_lacks, "the sink to have everything")
 
 
 def health(home: Path) -> dict[str, Any] | None:
