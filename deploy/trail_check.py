@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
+import httpx
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -98,7 +99,7 @@ def behind_count(settings: Settings, wait_seconds: float) -> int | None:
             heads = someone.ask("heads")
             places = log.places(TOPICS)
             return sum(log.count({p: heads.get(str(p), 0) for p in places}).values())
-    except (ShiluError, LogError):
+    except (ShiluError, LogError, httpx.HTTPError):
         return None
 
 

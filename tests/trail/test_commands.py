@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from consumers.ask import At
+from consumers.progress import Progress
+from consumers.service import serving
 from consumers.trail import open_trail
 from deploy.broker import Broker
 from deploy.errors import ShiluError
@@ -198,6 +200,29 @@ def test_with_a_sink_running_its_owner_is_asked(running: tuple[Path, str], book:
     second = shilu(home, bootstrap, "sink")
     assert second.returncode == 1
     assert "held by another process" in second.stderr
+
+
+@pytest.mark.kafka
+def test_status_asks_the_log_how_far_the_trail_is_behind(
+    cluster: Broker, book: Book, tmp_path: Path
+) -> None:
+    at, progress = At(tmp_path), Progress()
+
+    def status() -> tuple[int, int | None]:
+        done = shilu_here(tmp_path, cluster.bootstrap, "status", "--json")
+        said = json.loads(done.stdout)
+        assert said["in_step"] is (done.returncode == 0)
+        assert said["services"]["trail"]["behind"] == 0
+        return done.returncode, said["trail_behind"]
+
+    with open_trail(at.folder, create=True) as trail, serving(trail, progress, at.owner_file):
+        progress.saw({})
+        assert status() == (0, 0)
+        # The sink looks where the log ends once in a second: before that it sees nothing of these.
+        book.tick("v-0")
+        Sender(cluster.bootstrap).send(book)
+        assert progress.state == "green"
+        assert status() == (1, len(book.inputs) + len(book.postings) + len(book.quarantined))
 
 
 @pytest.mark.kafka
