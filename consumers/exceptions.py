@@ -6,11 +6,13 @@ from typing import Any
 
 from consumers.anomalies import anomalies
 from consumers.facts import SpanKey
+from consumers.pending import Place, Waiting
+from consumers.persons import everybody
 from consumers.query import Query, as_known, if_asked
 from consumers.questions import quarantine_list
 from consumers.registry import ORGS, PLACES, RULES, catalogue
 from consumers.remedies import ABOVE, REMEDIES, remedy
-from consumers.waiting import Place, Waiting, waiting
+from consumers.waiting import waiting
 from consumers.wording import moment, reason_texts
 from ledger import catalogue as registry
 from schemas.times import iso_date
@@ -81,10 +83,11 @@ def _newest(query: Query, now: set[SpanKey], limit: int, as_of: int | None) -> l
     )  # fmt: skip
     places = [tuple(row[name] for name in _SOURCE) for row in rows]
     spans = _spans_at(query, places)
+    people = everybody(query, as_of)
     found = []
     for row, place in zip(rows, places, strict=True):
         session_id, grant_id = spans.get(place, ("", ""))
-        key = (row["volunteer_id"], session_id, grant_id)
+        key = (people.survivor(row["volunteer_id"]), session_id, grant_id)
         named = row["outcome"] == "held" and (key[1] or key[2])
         found.append(
             {name: row[name] for name in ("outcome", "reason", "event_id", "event_type")}

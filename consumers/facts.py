@@ -136,7 +136,7 @@ def paired(rows: Iterable[Mapping[str, Any]], known: Catalogue) -> dict[SpanKey,
             continue
         ends = sessions.setdefault(_key_of(row), Ends(row))
         at = happened(row, known)
-        if row["sequence"] > ends.last["sequence"]:
+        if (row["recorded"], row["sequence"]) > (ends.last["recorded"], ends.last["sequence"]):
             ends.last = row
         if row["type"] == "CheckedOut":
             insort(ends.outs, at)

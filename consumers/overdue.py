@@ -3,9 +3,10 @@
 from typing import Any
 
 from consumers.exceptions import told
+from consumers.pending import Waiting
 from consumers.query import Query, as_known, if_asked, names, source_events
 from consumers.remedies import remedy
-from consumers.waiting import Waiting, waiting
+from consumers.waiting import waiting
 from consumers.wording import moment, reason_texts
 from schemas.times import DAY
 

@@ -24,8 +24,6 @@ from consumers.questions import total
 from consumers.remedies import REMEDIES
 from consumers.trail import Trail, open_trail
 from consumers.waiting import waiting
-from ledger.acts import Court
-from ledger.settling import HELD, WAITS
 from ledger.spans import Span
 from schemas.events import (
     ApplicationDecided,
@@ -43,9 +41,9 @@ from schemas.events import (
 from schemas.posting import Line, Posting
 from schemas.times import DAY, HOUR, MINUTE, instant, iso_date
 from tests.trail.fill import fill
+from tests.trail.remembered import HELD_STATES, by_cause, waits
 from tests.trail.town import FIRST_DAY, ORGS, SITES, VOLUNTEERS, Town, town
 
-HELD_STATES = ("held_org", "held_province", "held_review")
 SPAN: tuple[int | None, int | None] = (FIRST_DAY + 5, FIRST_DAY + 12)
 SPANS = ((None, None), SPAN)
 Rows = list[tuple[Posting, Line]]
@@ -261,46 +259,6 @@ def spans_of(made: Town) -> Iterator[tuple[str, Span]]:
         for day in range(FIRST_DAY - 3, FIRST_DAY + 60):
             for span in account.days.get(day).values():
                 yield volunteer_id, span
-
-
-def waits(who: str, span: Span) -> Iterator[tuple[str, str, str, str, int]]:
-    """What the ledger itself remembers of a span that waits: id, reason, state, minutes."""
-    states = Counter[str]()
-    for _, minutes, state in span.minutes:
-        states[state] += minutes
-    pushed = {"held_org": "over_org_tier", "held_province": "over_province_tier",
-              "held_review": "over_day_cap"}  # fmt: skip
-    for held in HELD_STATES:
-        if states[held]:
-            reason = span.reason if span.reason in HELD else None
-            yield who, span.id, reason or pushed[held], held, states[held]
-    if span.reason == "over_max_session":
-        yield who, span.id, span.reason, "", 0
-    elif span.reason is None and span.state is None:
-        if span.facts.start is None and span.facts.outs:
-            yield who, span.id, "no_check_in" if span.closed else "awaiting_check_in", "", 0
-        elif span.facts.start is not None and span.closed:
-            yield who, span.id, "no_check_out", "", 0
-    court = Court(span.facts.acts, span.facts.requester)
-    decided = {(act.what, act.ref) for act in span.facts.acts}
-    for ref in court.asks:
-        if not decided & {("correct", ref), ("refuse", ref)}:
-            yield who, span.id, "awaiting_decision", ref, 0
-    for ref in court.appeals:
-        if not decided & {("uphold", ref), ("dismiss", ref)}:
-            yield who, span.id, "awaiting_decision", ref, 0
-    for act in span.facts.acts:
-        if act.event_id in court.waiting:
-            yield who, span.id, "awaiting_request", act.ref, 0
-
-
-def by_cause(found: Counter[Any]) -> Counter[Any]:
-    """With one name for all reasons that the catalogue may take away: a tick that finds another of
-    them moves no minute, so its posting does not say of which session (docs/decisions/0014)."""
-    told: Counter[Any] = Counter()
-    for (who, span_id, reason, *rest), count in found.items():
-        told[who, span_id, "the catalogue" if reason in WAITS else reason, *rest] += count
-    return told
 
 
 def test_what_waits_is_what_the_ledger_itself_remembers(here: tuple[Town, Trail]) -> None:
