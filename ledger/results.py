@@ -4,10 +4,11 @@ from ledger.account import Account
 from ledger.catalogue import Catalogue, Place
 from ledger.lateness import policy_at
 from ledger.parts import whole
+from ledger.policy import Policy
 from ledger.rating import credit, set_due
 from ledger.record import Record
-from ledger.settling import HELD, WAITS, settled
-from ledger.spans import Span
+from ledger.settling import HELD, WAITS, court_of, settled
+from ledger.spans import Facts, Span
 from schemas.events import (
     CheckedIn,
     CheckedOut,
@@ -112,9 +113,16 @@ def _wait(account: Account, span: Span, catalogue: Catalogue) -> None:
     elif span.state is not None or span.reason is not None or span.closed:
         set_due(account, span.key, None)
     elif facts.start is not None and facts.place is not None and facts.end is None:
-        place = facts.place
-        policy = policy_at(place.project_id, place.site_id, facts.start, catalogue)
+        policy = open_policy(facts, facts.place, facts.start, catalogue)
         set_due(account, span.key, facts.start + policy.max_open_minutes * MINUTE)
+
+
+def open_policy(facts: Facts, place: Place, start: int, catalogue: Catalogue) -> Policy:
+    """What says how long a session may be open (section 8): the version that it was re-rated to,
+    else its project's policy for the local day of its start."""
+    named = court_of(facts, catalogue).standing.policy if facts.acts else ""
+    of_project = policy_at(place.project_id, place.site_id, start, catalogue)
+    return catalogue.labelled.get(named, of_project)
 
 
 def outcome_of(

@@ -518,8 +518,24 @@ def _only(draw: st.DrawFn, *kinds: st.SearchStrategy[list[Arrival]]) -> list[Arr
     return sorted((a for each in told for a in each), key=lambda a: a.recorded_at)
 
 
+@st.composite
+def _left_open(draw: st.DrawFn) -> list[Arrival]:
+    """A visit without an end that is re-rated, and ticks between what its policies allow."""
+    session, start = draw(sessions), draw(instants)
+    policy_id = draw(st.sampled_from(["strict", "tiers"]))
+    told: list[Event] = [
+        check_in("v1", session, start, **draw(st.sampled_from([{}, {"project": "p-strict"}]))),
+        rerate("v1", session, at=start + draw(st.sampled_from([0, HOUR])), policy_id=policy_id),
+        *(tick(start + hours * HOUR) for hours in (2, 13)),
+    ]
+    return [arrival(event) for event in told]
+
+
 disputes = _only(_corrections(), _appeals())
 """Requests and appeals that somebody decides, now and then the wrong person."""
+
+left_open = _only(_left_open(), _acts())
+"""Visits that nobody ends, under one policy or another."""
 
 entered = _only(_entries(), _publications)
 """What people enter, in time and late, and what is published meanwhile."""

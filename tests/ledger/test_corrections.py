@@ -203,6 +203,38 @@ def test_e29_hours_are_rated_anew_only_by_an_explicit_event() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("first", ["check-in", "re-rating"])
+def test_an_open_session_is_closed_by_the_policy_it_was_re_rated_to(first: str) -> None:
+    told = [check_in(at="09:00"), rerate(session="s1", policy_id="strict", at="09:30")]
+    made = book(
+        policy("strict", 1, open_minutes=90),
+        *(told if first == "check-in" else reversed(told)),
+        tick(when("10:30") - 1), tick("10:30"), tick("23:00"),
+    )  # fmt: skip
+    assert answers(made)[2:] == [
+        ("posted", "nothing_due"), ("held", "no_check_out"), ("posted", "nothing_due")
+    ]  # fmt: skip
+
+
+def test_an_open_session_stays_open_as_long_as_the_policy_it_was_re_rated_to_says() -> None:
+    generous = policy("generous", 1, open_minutes=1000)
+    made = book(
+        generous, check_in(at="09:00"), rerate(session="s1", policy_id="generous", at="20:00"),
+        tick("21:00"), check_out(at="22:00"),
+    )  # fmt: skip
+    assert answers(made)[1:] == [("posted", None), ("posted", "nothing_due"), ("posted", None)]
+    assert balance(made) == 780
+
+
+def test_what_is_closed_stays_closed_when_it_is_re_rated() -> None:
+    generous = policy("generous", 1, open_minutes=800)
+    told = [rerate(session="s1", policy_id="generous", at="21:30"), tick("22:30")]
+    made = book(generous, check_in(at="09:00"), tick("21:00"), *told)
+    assert answers(made)[1:] == [
+        ("held", "no_check_out"), ("posted", None), ("posted", "nothing_due")
+    ]  # fmt: skip
+
+
 def test_e29_a_re_rating_names_a_version_that_exists() -> None:
     made = book(*served(), rerate(session="s1", version=7))
     assert answer(last(made)) == ("refused", "unknown_policy")

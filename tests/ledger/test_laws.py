@@ -26,7 +26,7 @@ from schemas.posting import Line, Posting
 from schemas.times import MINUTE
 from tests.histories import BASICS, REGULATOR, Arrival, log, served, void, words
 from tests.model import check, truth_of
-from tests.strategies import KNOWN, LAW, calm_histories, histories
+from tests.strategies import KNOWN, LAW, calm_histories, histories, left_open
 
 Spoken = (
     CheckedIn
@@ -73,6 +73,13 @@ def opened(history: list[Arrival]) -> tuple[list[Record], Book]:
 @given(histories())
 @LAW
 def test_the_ledger_says_what_the_reference_says(history: list[Arrival]) -> None:
+    records, book = opened(history)
+    assert check(records, book.postings) == []
+
+
+@given(left_open)
+@LAW
+def test_what_nobody_ends_is_closed_when_the_reference_says(history: list[Arrival]) -> None:
     records, book = opened(history)
     assert check(records, book.postings) == []
 

@@ -41,7 +41,7 @@ from schemas.posting import Line
 from schemas.times import MINUTE
 from tests.histories import Arrival, log, words
 from tests.model import check
-from tests.strategies import KNOWN, disputes, entered, histories
+from tests.strategies import KNOWN, disputes, entered, histories, left_open
 
 pytestmark = pytest.mark.skipif(
     not rules.__file__.endswith(".py"),
@@ -351,6 +351,12 @@ BUGS: dict[str, Plant] = {
     ),
     "a rejection does nothing": everywhere(decisions.act_of, _without("reject", "dismiss")),
     "a re-rating does nothing": everywhere(decisions.act_of, _without("rerate", "dismiss")),
+    "what is open is closed by its project's policy all the same": everywhere(
+        results.open_policy,
+        lambda facts, place, start, known: lateness.policy_at(
+            place.project_id, place.site_id, start, known
+        ),
+    ),
     "a claim counts by itself": everywhere(settling._gate, _gate_passes("awaiting_organiser")),
     "a walk-in counts by itself": everywhere(settling._gate, _gate_passes("not_on_roster")),
     "a child serves without consent": everywhere(
@@ -384,6 +390,7 @@ SOUGHT_IN = {
     "who wants a correction decides it": disputes,
     "nothing is ever recorded late": entered,
     "every day is a working day": entered,
+    "what is open is closed by its project's policy all the same": left_open,
 }
 """Bugs that a history of everything meets too seldom."""
 
