@@ -24,7 +24,15 @@ from schemas.events import (
 from schemas.times import DAY, MINUTE
 from tests.model_catalogue import Place, Registry, minutes_by_date
 from tests.model_recognition import Honours, Moment
-from tests.model_spans import Answer, Entry, Settled, Story, is_too_late, tell
+from tests.model_spans import (
+    Answer,
+    Entry,
+    Settled,
+    Story,
+    is_too_late,
+    is_wrong_by_itself,
+    tell,
+)
 
 Name = tuple[str, str]
 """A span: "session" or "grant", and its id."""
@@ -125,7 +133,10 @@ class _Volunteer:
                     spans["session", event.session_id].append(entry)
                 case _ if isinstance(event, Evaluation | Recognition):
                     honours.append(entry)
-                case HoursImported() if (event.source_system, event.row_hash) in rows:
+                case HoursImported() if (
+                    event.source_system,
+                    event.row_hash,
+                ) in rows and not is_wrong_by_itself(event, self.volunteer_id):
                     # LOG ORDER: the first event with a row takes it, if it is not refused.
                     self._answer(entry, ("duplicate", "already_imported"))
                 case HoursImported():

@@ -366,6 +366,11 @@ def _entry_refusal(entry: Entry, was: Shape, who: str, registry: Registry) -> st
     return "grant_exists" if was.entered is not None else None
 
 
+def is_wrong_by_itself(event: HoursImported, who: str) -> bool:
+    """Is a row refused whether it came before or not?"""
+    return event.actor.id == who or not 1 <= event.minutes <= 1440
+
+
 def _act_refusal(
     entry: Entry, event: Any, kept: list[Entry], was: Shape, who: str, registry: Registry
 ) -> str | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.events import Actor
+from schemas.events import Actor, Event
 from tests.histories import (
     CHIEF,
     ORGANISER,
@@ -205,7 +205,7 @@ def test_e29_hours_are_rated_anew_only_by_an_explicit_event() -> None:
 
 @pytest.mark.parametrize("first", ["check-in", "re-rating"])
 def test_an_open_session_is_closed_by_the_policy_it_was_re_rated_to(first: str) -> None:
-    told = [check_in(at="09:00"), rerate(session="s1", policy_id="strict", at="09:30")]
+    told: list[Event] = [check_in(at="09:00"), rerate(session="s1", policy_id="strict", at="09:30")]
     made = book(
         policy("strict", 1, open_minutes=90),
         *(told if first == "check-in" else reversed(told)),
@@ -228,7 +228,7 @@ def test_an_open_session_stays_open_as_long_as_the_policy_it_was_re_rated_to_say
 
 def test_what_is_closed_stays_closed_when_it_is_re_rated() -> None:
     generous = policy("generous", 1, open_minutes=800)
-    told = [rerate(session="s1", policy_id="generous", at="21:30"), tick("22:30")]
+    told: list[Event] = [rerate(session="s1", policy_id="generous", at="21:30"), tick("22:30")]
     made = book(generous, check_in(at="09:00"), tick("21:00"), *told)
     assert answers(made)[1:] == [
         ("held", "no_check_out"), ("posted", None), ("posted", "nothing_due")
@@ -246,6 +246,15 @@ def test_e34_an_imported_row_counts_once_and_apart() -> None:
     assert answers(made) == [("posted", None), ("duplicate", "already_imported")]
     assert total(made, "import", "effective") == 300
     assert balance(made) == 300
+
+
+def test_a_row_that_is_wrong_by_itself_is_refused_also_where_it_was_imported_before() -> None:
+    own = Actor("v1", "admin", "sw1")
+    made = book(imported(minutes=300), imported(grant_id="i2", minutes=0, at="21:00"),
+                imported(grant_id="i3", minutes=300, at="21:00", actor=own))  # fmt: skip
+    assert answers(made) == [
+        ("posted", None), ("refused", "minutes_out_of_range"), ("refused", "own_hours")
+    ]  # fmt: skip
 
 
 def test_e34_a_bad_row_is_refused_alone_and_may_come_again() -> None:
