@@ -77,6 +77,11 @@ class Ends:
         """The earliest check-out at or after the start."""
         return end_of(None if self.first is None else self.start, self.outs)
 
+    @property
+    def is_open(self) -> bool:
+        """Has it begun, and has nobody checked out?"""
+        return self.first is not None and self.end is None
+
 
 def recorded(
     query: Query,

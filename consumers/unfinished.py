@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from consumers.closing import closed, deciders, rerated
 from consumers.facts import ENTRIES, Ends, SpanKey, paired
 from consumers.pending import QUIET, Said, Waiting, key_of, place_of, told_of_person
 from consumers.query import Query, as_known, if_asked
@@ -63,14 +64,19 @@ def unfinished(
         told_of_person(row, people)
         of_span[key_of(row)].append(row)
     ends = paired((row for row in rows if row["counts"]), known)
+    told = rerated(query, rows, as_of)
+    judged = deciders(query, as_of) if told else known
     waits = {key: facts for key, facts in of_span.items() if any(row["named"] for row in facts)}
     for key in _credited_after_all(query, waits, people, as_of):
         del waits[key]
     found = []
     for key, facts in waits.items():
-        reason = _reason_of(
-            _settled(facts, moved.get(key)), ends.get(key), _awaited(facts), known, ticks
-        )
+        settled, both = _settled(facts, moved.get(key)), ends.get(key)
+        if key in told and settled in _FLAGS and both is not None and both.is_open:
+            is_closed = closed(query, both, told[key], judged, as_of)
+            reason = "no_check_out" if is_closed else None
+        else:
+            reason = _reason_of(settled, both, _awaited(facts), known, ticks)
         if reason is not None:
             named = [row for row in facts if row["named"]]
             first = min(named, key=lambda r: (not r["recording_org_id"], r["offset"], r["topic"]))

@@ -172,6 +172,29 @@ def test_an_application_for_a_star_waits_until_it_is_decided(trail: Trail) -> No
         assert [item.ref for item in waiting(trail.query, at)] == refs
 
 
+def test_an_open_session_waits_when_the_policy_it_was_re_rated_to_has_closed_it(
+    trail: Trail,
+) -> None:
+    def rerated(volunteer: str, session: str, policy_id: str, at: str, **more: Any) -> Event:
+        return h.rerate(volunteer, session, policy_id=policy_id, at=at, **more)
+
+    outsider = Actor("outsider", "organiser", "nobody-knows")
+    told(
+        trail, h.policy("strict", 1, open_minutes=90), h.policy("generous", 1, open_minutes=1000),
+        # Before anybody knows where it is, anybody may say it; it counts if they have a say there.
+        rerated("v5", "s5", "strict", "08:00", actor=outsider),
+        *(h.check_in(f"v{n}", f"s{n}", "09:00") for n in range(1, 7)),
+        rerated("v1", "s1", "strict", "09:30"), rerated("v2", "s2", "generous", "09:30"),
+        rerated("v3", "s3", "strict", "09:30"), rerated("v3", "s3", "generous", "09:40"),
+        h.tick("12:00"), rerated("v4", "s4", "strict", "12:30"), h.tick("21:30"),
+        rerated("v6", "s6", "generous", "21:40"), h.tick("22:00"),
+    )  # fmt: skip
+    for at, who in (("12:00", ["v1"]), ("12:40", ["v1"]), ("21:30", ["v1", "v4", "v5", "v6"]),
+                    ("22:00", ["v1", "v4", "v5", "v6"])):  # fmt: skip
+        found = waiting(trail.query, h.when(at))
+        assert sorted((w.key[0], w.reason) for w in found) == [(v, "no_check_out") for v in who]
+
+
 def test_what_waits_is_overdue_from_its_day_on(trail: Trail) -> None:
     told(trail, h.claim("v1", "c1"), h.check_in("v2", "s2"), h.tick("22:00"))
     since = h.arrival(h.claim("v1", "c1")).recorded_at
