@@ -68,11 +68,12 @@ class Tree:
 
     root: psutil.Process
     peak_bytes: int = 0
+    peak_own_bytes: int = 0
     _cpu: dict[tuple[int, float], float] = field(default_factory=dict)
 
     def look(self) -> float:
         """CPU seconds so far."""
-        resident = 0
+        resident = own = 0
         with suppress(psutil.Error):
             for process in (self.root, *self.root.children(recursive=True)):
                 with suppress(psutil.Error):
@@ -80,8 +81,21 @@ class Tree:
                     identity = (process.pid, process.create_time())
                     self._cpu[identity] = times.user + times.system
                     resident += process.memory_info().rss
+                    own += own_bytes(process.pid)
+        self.peak_own_bytes = max(self.peak_own_bytes, own)
         self.peak_bytes = max(self.peak_bytes, resident)
         return sum(self._cpu.values())
+
+
+def own_bytes(pid: int) -> int:
+    """Memory of a process that is not the page of a file: nobody can take that back from it."""
+    with suppress(OSError):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        said = dict(line.split(":", 1) for line in lines)
+        # A process that has ended has neither.
+        kinds = (said.get(kind, "0 kB") for kind in ("RssAnon", "RssShmem"))
+        return sum(int(kind.split()[0]) << 10 for kind in kinds)
+    return 0
 
 
 def watch(
