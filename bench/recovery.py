@@ -33,7 +33,7 @@ from deploy.topics_admin import Wanted, create
 from producers.ids import event_id_at
 from schemas.codec import encode
 from schemas.events import ClockTicked
-from schemas.times import day
+from schemas.times import DAY, day
 from schemas.topics import ACCOUNTS, ALL, CHECKINS, PARTITIONS, POSTINGS
 from streams.batch import partition_of
 from streams.store import DUE_HEADER, Change, InMemory, Store, state_key
@@ -42,7 +42,8 @@ TARGET_SECONDS, TARGET_MB = 10, 600
 EVENTS_PER_ACCOUNT = 10
 BASE_ACCOUNTS = 4_000
 _TRANSACTION_RECORDS = 20_000
-_LOOK_SECONDS = 0.05
+_TICK_AT = day("2025-01-01") * DAY
+_LOOK_SECONDS = 0.1
 console = Console(stderr=True, highlight=False)
 
 Records = list[Change]
@@ -97,7 +98,8 @@ def fill(bootstrap: str, count: int) -> dict[str, int]:
         for key, value, due, _ in records:
             headers: list[tuple[str, str | bytes | None]] = []
             if due is not None:
-                headers.append((DUE_HEADER, b"%d" % due))
+                # What waits for the catalogue is due at every tick, and this is about restoring.
+                headers.append((DUE_HEADER, b"%d" % max(due, _TICK_AT + 1)))
             while True:
                 try:
                     producer.produce(ACCOUNTS, value, key.encode(), partition, headers=headers)
@@ -115,11 +117,10 @@ def fill(bootstrap: str, count: int) -> dict[str, int]:
 
 def tick(bootstrap: str) -> None:
     """One tick for every partition, from before the history, when nothing was due."""
-    at = day("2025-01-01") * 86_400_000_000
-    value = encode(ClockTicked(event_id_at(at // 1000, 1), at))
+    value = encode(ClockTicked(event_id_at(_TICK_AT // 1000, 1), _TICK_AT))
     producer = Producer({"bootstrap.servers": bootstrap})
     for partition in range(PARTITIONS):
-        producer.produce(CHECKINS, value, b"tick", partition, timestamp=at // 1000)
+        producer.produce(CHECKINS, value, b"tick", partition, timestamp=_TICK_AT // 1000)
     producer.flush()
 
 

@@ -21,6 +21,7 @@ from schemas.events import ClockTicked
 from schemas.times import MINUTE, SECOND
 from schemas.topics import CHECKINS, FACTS
 from streams.catalogue import CatalogueFollower
+from streams.filling import Fillers
 from streams.inflating import guard
 from streams.looker import Looker
 from streams.ownership import Ownership
@@ -65,16 +66,19 @@ def build(
     session_seconds: float = 6.0,
     clock: Callable[[], float],
     restoring: Restoring = lambda partition, done, total: None,
+    fillers: int = 1,
     announce: Callable[[int], None] = lambda port: None,
 ) -> Worker:
     """Put a worker together; nothing is opened until Faust starts it.
 
     `clock` gives Unix seconds and is used for nothing but the ticks it writes into the log.
-    `restoring` is told how far the restoring of a partition is, `announce` the port of the pages.
+    `restoring` is told how far the restoring of a partition is, which is left to so many `fillers`
+    where there is much to restore; `announce` is told the port of the pages.
     """
     guard()
     app = _app(bootstrap, app_id, ground, datadir, session_seconds)
     follower = CatalogueFollower(bootstrap, beacon=app.beacon, loop=app.loop)
+    filling = Fillers(bootstrap, fillers)
 
     async def open_one(partition: int) -> Partition:
         return await open_partition(
@@ -83,6 +87,7 @@ def build(
             app_id=app_id,
             shelves=datadir / "accounts",
             restoring=told,
+            filling=filling.fill,
         )
 
     async def seek(topic: str, partition: int, offset: int) -> None:

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from ledger.catalogue import Catalogue
 from schemas.topics import ACCOUNTS, POSTINGS, QUARANTINE, TRANSFERS
 from streams.batch import Fetched, Folded, fold_chunk
-from streams.restore import Restoring, headers_of, restored
+from streams.restore import Filling, Restoring, headers_of, restored
 from streams.shelf import Shelf
 from streams.store import Store
 
@@ -19,7 +19,13 @@ BATCH_BYTES = 900_000
 
 
 async def open_partition(
-    partition: int, *, bootstrap: str, app_id: str, shelves: Path, restoring: Restoring
+    partition: int,
+    *,
+    bootstrap: str,
+    app_id: str,
+    shelves: Path,
+    restoring: Restoring,
+    filling: Filling | None = None,
 ) -> "Partition":
     """Fence whoever owned the partition before, then restore its accounts.
 
@@ -36,7 +42,11 @@ async def open_partition(
     try:
         await producer.start()
         shelf, store = await restored(
-            shelves / str(partition), partition, bootstrap=bootstrap, restoring=restoring
+            shelves / str(partition),
+            partition,
+            bootstrap=bootstrap,
+            restoring=restoring,
+            filling=filling,
         )
     except BaseException:
         await producer.stop()

@@ -1,16 +1,16 @@
 """A partition's accounts as the log has them: from the shelf, and what the log has beyond it."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from operator import itemgetter
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.structs import ConsumerRecord
 
 from schemas.topics import ACCOUNTS
 from streams.shelf import Shelf
-from streams.store import DUE_HEADER, LENT_HEADER, Change, Store, state_key
+from streams.store import DUE_HEADER, LENT_HEADER, Change, Store, is_account, state_key
 
 BORN_HEADER: Final = "born"
 """Header of a partition's own record: the log's name, by which a shelf knows it again.
@@ -19,24 +19,103 @@ Drawn by whoever opens the log first. The newest of these records is never compa
 always is one from where a shelf reads on.
 """
 
-_FETCHED_MAX = 20_000
+_FETCHED_BYTES: Final = 2 << 20
+
+RUN_BYTES: Final = 96 << 20
+"""Keys and values that are put on a shelf at once."""
+
+MANY_RECORDS: Final = 50_000
+"""More than this is a second's work: it is left to a process that does nothing else."""
 
 Restoring = Callable[[int, int, int], None]
 """Told while a partition is restored: partition, records read, records to read (an estimate)."""
 
-Headers = list[tuple[str, bytes]]
+Filling = Callable[[Path, int, Restoring], Awaitable[None]]
+"""Brings the shelf of a partition to the end of the log, as far as it can."""
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class Fetched(Protocol):
+    """What we read of a record, in whichever form aiokafka has it."""
+
+    @property
+    def key(self) -> bytes: ...
+    @property
+    def value(self) -> bytes: ...
+    @property
+    def headers(self) -> Headers: ...
+    @property
+    def offset(self) -> int: ...
 
 
 class _OtherLog(Exception):
     """The log is not the one that the shelf has followed."""
 
 
+class _Run:
+    """What was read of a log and is not on the shelf yet.
+
+    In a tree, records in the order of their keys cost a third of what they do as they come, and
+    fill its pages: as many as may be in memory are put there at once.
+    """
+
+    def __init__(self, shelf: Shelf, own_key: bytes, begin: int) -> None:
+        self._shelf = shelf
+        self._own_key = own_key
+        self._empty = shelf.born is None
+        self._values: dict[bytes, bytes] = {}
+        self._size = 0
+        self._headers: dict[bytes, Headers] = {}
+        self.named: str | None = None
+        """What the log calls itself in the partition's newest record."""
+        self._read_from = begin
+
+    def take(self, records: Sequence[Fetched]) -> None:
+        """Records as they follow in the log; the newest of a key counts."""
+        values, marked, own_key = self._values, self._headers, self._own_key
+        # An empty shelf has no marks that a record without any would have to take away.
+        every, size = not self._empty, 0
+        for record in records:
+            key, value, headers = record.key, record.value, record.headers
+            values[key] = value
+            size += len(value)
+            if headers or every or key in marked:
+                marked[key] = headers
+            if key == own_key:
+                self.named, self._read_from = _born(headers), record.offset
+        self._size += size
+
+    def put_much(self) -> None:
+        """Put it on the shelf if it is as much as may be in memory; raises ShelfFailed."""
+        if self._size >= RUN_BYTES:
+            self._put()
+
+    def put_all(self) -> None:
+        """Put it on the shelf: that is all the log has. Raises ShelfFailed."""
+        self._put()
+        told = {key.decode(): headers for key, headers in self._headers.items()}
+        marks = {key: _headed(said) for key, said in told.items() if is_account(key)}
+        self._shelf.mark(marks, self._read_from)
+
+    def _put(self) -> None:
+        self._shelf.fill(sorted(self._values.items(), key=itemgetter(0)))
+        self._values.clear()
+        self._size = 0
+
+
 async def restored(
-    folder: Path, partition: int, *, bootstrap: str, restoring: Restoring
+    folder: Path,
+    partition: int,
+    *,
+    bootstrap: str,
+    restoring: Restoring,
+    filling: Filling | None = None,
 ) -> tuple[Shelf, Store]:
     """The shelf in a folder, open and at the end of ledger.accounts, and the store over it.
 
-    Raises KafkaError, or ShelfFailed where the shelf cannot be written; then nothing is left open.
+    Where there is much to read, `filling` is asked to bring it there first. Raises KafkaError, or
+    ShelfFailed where the shelf cannot be written; then nothing is left open.
     """
     shelf = Shelf(folder, partition)
     consumer = AIOKafkaConsumer(
@@ -44,15 +123,23 @@ async def restored(
         isolation_level="read_committed",
         enable_auto_commit=False,
         auto_offset_reset="none",
-        max_partition_fetch_bytes=8 << 20,
+        max_partition_fetch_bytes=_FETCHED_BYTES,
     )
+    tp = TopicPartition(ACCOUNTS, partition)
     try:
         await consumer.start()
-        try:
-            return shelf, await _read_on(consumer, shelf, partition, restoring)
-        except _OtherLog:
-            shelf.forget()
-            return shelf, await _read_on(consumer, shelf, partition, restoring)
+        while True:
+            begin, end = await _span(consumer, tp, shelf)
+            if filling is not None and end - begin > MANY_RECORDS:
+                shelf.hand_over()
+                await filling(folder, partition, restoring)
+                filling, shelf = None, Shelf(folder, partition)
+                continue
+            try:
+                await _read_on(consumer, tp, begin, end, shelf, restoring)
+                return shelf, shelf.store()
+            except _OtherLog:
+                shelf.forget()
     except BaseException:
         shelf.close()
         raise
@@ -60,58 +147,55 @@ async def restored(
         await consumer.stop()
 
 
-async def _read_on(
-    consumer: AIOKafkaConsumer, shelf: Shelf, partition: int, restoring: Restoring
-) -> Store:
-    """Take over what the log has from where the shelf reads on; raises _OtherLog."""
-    store, known, named = shelf.store(), shelf.born, None
-    tp, own_key = TopicPartition(ACCOUNTS, partition), state_key(partition).encode()
-    consumer.assign([tp])
+async def _span(consumer: AIOKafkaConsumer, tp: TopicPartition, shelf: Shelf) -> tuple[int, int]:
+    """From where to where the log has what the shelf may not have."""
     end = (await consumer.end_offsets([tp]))[tp]
-    begin = max((await consumer.beginning_offsets([tp]))[tp], shelf.read_from)
+    return max((await consumer.beginning_offsets([tp]))[tp], shelf.read_from), end
+
+
+async def _read_on(
+    consumer: AIOKafkaConsumer,
+    tp: TopicPartition,
+    begin: int,
+    end: int,
+    shelf: Shelf,
+    restoring: Restoring,
+) -> None:
+    """Take over what the log has between two offsets; raises _OtherLog."""
+    known = shelf.born
+    run = _Run(shelf, state_key(tp.partition).encode(), begin)
+    consumer.assign([tp])
     # The explicit offset: seek_to_beginning loses a race against the reset policy.
     consumer.seek(tp, begin)
-    waiting: list[ConsumerRecord[bytes, bytes]] = []
-    read_from = begin
     while (at := await consumer.position(tp)) < end:
-        restoring(partition, at - begin, end - begin)
-        fetched = await consumer.getmany(tp, timeout_ms=200, max_records=_FETCHED_MAX)
-        for record in fetched.get(tp, ()):
-            waiting.append(record)
-            if record.key == own_key:
-                named, read_from = _born(record.headers), record.offset
-        if known is None or known == named:
-            store.take([_change(record) for record in waiting], read_from)
-            waiting.clear()
-        elif named is not None:
+        restoring(tp.partition, at - begin, end - begin)
+        fetched = await consumer.getmany(tp, timeout_ms=200)
+        run.take(fetched.get(tp, ()))
+        if known is None or known == run.named:
+            run.put_much()
+        elif run.named is not None:
             raise _OtherLog
-    if known != named and known is not None:
+    if known != run.named and known is not None:
         raise _OtherLog
-    restoring(partition, max(end - begin, 0), max(end - begin, 0))
+    run.put_all()
+    restoring(tp.partition, max(end - begin, 0), max(end - begin, 0))
     if known is None:
-        shelf.follow(named or secrets.token_hex(16))
-    return store
+        shelf.follow(run.named or secrets.token_hex(16))
 
 
-def _change(record: "ConsumerRecord[bytes, bytes]") -> Change:
-    assert record.key is not None
-    assert record.value is not None
-    return record.key.decode(), record.value, *_headed(record.headers)
-
-
-def _headed(headers: Sequence[tuple[str, bytes]]) -> tuple[int | None, str]:
+def _headed(headers: Headers) -> tuple[int | None, str]:
     """When an account is due, and who counts its hours."""
     said = dict(headers)
     due = said.get(DUE_HEADER)
     return None if due is None else int(due), said.get(LENT_HEADER, b"").decode()
 
 
-def _born(headers: Sequence[tuple[str, bytes]]) -> str:
+def _born(headers: Headers) -> str:
     """The name that a partition's own record gives its log; empty before there were names."""
     return dict(headers).get(BORN_HEADER, b"").decode()
 
 
-def headers_of(change: Change, born: str) -> Headers:
+def headers_of(change: Change, born: str) -> list[tuple[str, bytes]]:
     """The headers of a record, from which a restoring worker need not decode it."""
     key, _, due, lent_to = change
     if key[0] == "@":

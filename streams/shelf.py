@@ -15,7 +15,7 @@ from pathlib import Path
 import lmdb
 import psutil
 
-from streams.store import Change, Store, is_account, state_key
+from streams.store import Change, Marks, Store, state_key
 
 _MAP_BYTES = 16 << 30
 """Address space of a shelf, not memory and not disk; doubled whenever it is full."""
@@ -23,7 +23,10 @@ _MAP_BYTES = 16 << 30
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 _OWNER, _BOOTED, _BORN, _READ_FROM = b"owner", b"booted", b"born", b"read_from"
-_CLOSED_CLEANLY = b"closed cleanly"
+_CLOSED_CLEANLY, _BEING_OPENED = b"closed cleanly", b"being opened"
+
+_FILLED_AT_ONCE = 20_000
+"""Records of one transaction of many: what it changes is in memory until it ends."""
 
 _DAMAGE = (
     lmdb.CorruptedError,
@@ -51,6 +54,7 @@ class Shelf:
         self._partition = partition
         self._owner = secrets.token_bytes(16)
         self._damaged = False
+        self._handed_over = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
             try:
@@ -87,15 +91,22 @@ class Shelf:
         self._reading = self._env.begin()
 
     def _own(self) -> None:
-        """Own the shelf, emptied where there is any doubt; on the disk before anything else is."""
-        sound = self._said(_BOOTED) in (_booted(), _CLOSED_CLEANLY) and self.born is not None
+        """Own the shelf, emptied where there is any doubt.
+
+        What is closed cleanly is said to be open, on the disk, before anything else may reach it.
+        """
+        booted = self._said(_BOOTED)
+        sound = booted in (_booted(), _CLOSED_CLEANLY) and self.born is not None
         self._reading.abort()
+        if booted in (_CLOSED_CLEANLY, _BEING_OPENED):
+            with self._env.begin(write=True) as txn:
+                txn.put(_BOOTED, _BEING_OPENED, db=self._meta)
+            self._env.sync(True)
         with self._env.begin(write=True) as txn:
             txn.put(_OWNER, self._owner, db=self._meta)
             txn.put(_BOOTED, _booted(), db=self._meta)
             if not sound:
                 self._forget(txn)
-        self._env.sync(True)
         self._reading = self._env.begin()
 
     def _said(self, name: bytes) -> bytes | None:
@@ -121,25 +132,49 @@ class Shelf:
             raise self._failed(error) from error
         return found
 
-    def put(self, changes: Sequence[Change], read_from: int, /) -> None:
-        """Take over committed changes; raises ShelfFailed, and then has none of them."""
-        self._write(lambda txn: self._put(txn, changes, read_from))
+    def put(self, changes: Sequence[Change], marks: Marks, read_from: int, /) -> None:
+        """Take over committed changes, with the marks that are others than before; raises
+        ShelfFailed, and then has none of them."""
 
-    def _put(self, txn: lmdb.Transaction, changes: Sequence[Change], read_from: int) -> None:
+        def change(txn: lmdb.Transaction) -> None:
+            items = [(key.encode(), value) for key, value, _, _ in changes]
+            txn.cursor(self._records).putmulti(items)
+            self._mark(txn, marks, read_from)
+
+        self._write(change)
+
+    def fill(self, records: Sequence[tuple[bytes, bytes]]) -> None:
+        """Take over many records in ascending order of their keys, which is several times as fast;
+        raises ShelfFailed, and then may have some of them.
+
+        They count once `mark` says how far the log was read.
+        """
+        empty = not self._reading.stat(self._records)["entries"]
+
+        def change(txn: lmdb.Transaction) -> None:
+            _, added = txn.cursor(self._records).putmulti(some, append=empty)
+            assert added == len(some), "not in ascending order"
+
+        for start in range(0, len(records), _FILLED_AT_ONCE):
+            some = records[start : start + _FILLED_AT_ONCE]
+            self._write(change)
+
+    def mark(self, marks: Marks, read_from: int) -> None:
+        """What `fill` was given is all that the log has before an offset; raises ShelfFailed."""
+        self._write(lambda txn: self._mark(txn, marks, read_from))
+
+    def _mark(self, txn: lmdb.Transaction, marks: Marks, read_from: int) -> None:
         txn.put(_READ_FROM, b"%d" % read_from, db=self._meta)
-        txn.cursor(self._records).putmulti([(key.encode(), value) for key, value, _, _ in changes])
-        for key, _, due, lent_to in changes:
-            if not is_account(key):
-                continue
-            name = key.encode()
+        for name, (due, lent_to) in marks.items():
+            key = name.encode()
             if due is None:
-                txn.delete(name, db=self._due)
+                txn.delete(key, db=self._due)
             else:
-                txn.put(name, b"%d" % due, db=self._due)
+                txn.put(key, b"%d" % due, db=self._due)
             if lent_to:
-                txn.put(name, lent_to.encode(), db=self._lent)
+                txn.put(key, lent_to.encode(), db=self._lent)
             else:
-                txn.delete(name, db=self._lent)
+                txn.delete(key, db=self._lent)
 
     def follow(self, born: str) -> None:
         """What is here is of the log of this name; raises ShelfFailed."""
@@ -192,11 +227,22 @@ class Shelf:
             store.stand(state)
         return store
 
+    def hand_over(self) -> None:
+        """Close as it is, for whoever opens it before the machine goes down.
+
+        To close it once more then does nothing.
+        """
+        self._handed_over = True
+        self._reading.abort()
+        self._env.close()
+
     def close(self) -> None:
         """Put everything on the disk and close; good even after a power failure from then on.
 
         A damaged one is thrown away.
         """
+        if self._handed_over:
+            return
         self._reading.abort()
         try:
             if not self._damaged:

@@ -31,6 +31,10 @@ Change = tuple[str, bytes, int | None, str]
 """Record key, framed value, and for an account record when it is due and who counts its hours."""
 
 
+Marks = dict[str, tuple[int | None, str]]
+"""Accounts by what their records' headers say: when each is due, and who counts its hours."""
+
+
 def state_key(partition: int) -> str:
     """The key of a partition's own state: no volunteer id begins with @."""
     return f"@{partition}"
@@ -47,8 +51,9 @@ class Records(Protocol):
     def get(self, key: str, /) -> bytes | None:
         """The newest value of a key."""
 
-    def put(self, changes: Sequence[Change], read_from: int, /) -> None:
-        """Take over committed changes; the log has nothing newer before this offset."""
+    def put(self, changes: Sequence[Change], marks: Marks, read_from: int, /) -> None:
+        """Take over committed changes, with the marks that are others than before; the log has
+        nothing newer before this offset."""
 
 
 class InMemory:
@@ -61,7 +66,7 @@ class InMemory:
         """The newest value of a key."""
         return self.values.get(key)
 
-    def put(self, changes: Sequence[Change], read_from: int, /) -> None:
+    def put(self, changes: Sequence[Change], marks: Marks, read_from: int, /) -> None:
         """Take over committed changes."""
         for key, value, _, _ in changes:
             self.values[key] = value
@@ -86,23 +91,32 @@ class Store:
     live: dict[str, Live] = field(default_factory=dict, repr=False)
 
     def take(self, changes: Sequence[Change], read_from: int = 0) -> None:
-        """Take over records, from the topic or from a committed batch.
+        """Take over records of a committed batch.
 
         `read_from` is an offset in the topic before which there is nothing newer.
         """
-        self.records.put(changes, read_from)
-        for key, value, due, lent_to in changes:
+        said: Marks = {}
+        for key, _, due, lent_to in changes:
+            if is_account(key):
+                said[key] = (due, lent_to)
+        marks = {
+            name: mark
+            for name, mark in said.items()
+            if mark != (self.due.get(name), self.lent.get(name, ""))
+        }
+        self.records.put(changes, marks, read_from)
+        for name, (due, lent_to) in marks.items():
+            if due is None:
+                self.due.pop(name, None)
+            else:
+                self.due[name] = due
+            if lent_to:
+                self.lent[name] = lent_to
+            else:
+                self.lent.pop(name, None)
+        for key, value, _, _ in changes:
             if key[0] == "@":
                 self.stand(value)
-            elif is_account(key):
-                if due is None:
-                    self.due.pop(key, None)
-                else:
-                    self.due[key] = due
-                if lent_to:
-                    self.lent[key] = lent_to
-                else:
-                    self.lent.pop(key, None)
 
     def stand(self, value: bytes) -> None:
         """Stand where the partition's own record says."""

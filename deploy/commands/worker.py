@@ -8,6 +8,7 @@ import asyncio
 import gc
 import importlib
 import logging
+import os
 import sys
 import time
 from pathlib import Path
@@ -141,7 +142,8 @@ def _work(name: str, processes: int, web_port: int, session_seconds: float) -> N
     _imported()
 
     def run(known_as: str, port: int, restoring: "Restoring") -> None:
-        _run(settings, address, ground, known_as, port, session_seconds, restoring)
+        fillers = max(1, (os.cpu_count() or 1) // processes)
+        _run(settings, address, ground, known_as, port, session_seconds, restoring, fillers)
 
     if processes == 1:
         run(name, web_port, bar.told)
@@ -174,6 +176,7 @@ def _run(
     web_port: int,
     session_seconds: float,
     restoring: "Restoring",
+    fillers: int,
 ) -> None:
     """One worker process, until it is asked to end."""
     import faust
@@ -190,6 +193,7 @@ def _run(
         session_seconds=session_seconds,
         clock=time.time,
         restoring=restoring,
+        fillers=fillers,
         announce=lambda port: noted.append(note_process(settings, name, port=port)),
     )
     try:

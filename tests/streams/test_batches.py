@@ -25,7 +25,7 @@ from schemas.topics import CATALOGUE, TRANSFERS
 from streams.batch import fold_chunk, partition_of
 from streams.forms import _SPANS_3, unpack_day
 from streams.pages import INLINE_BYTES, empty, pack, unpack
-from streams.store import Change, InMemory, Store
+from streams.store import Change, InMemory, Marks, Store
 from tests.histories import BASICS, Arrival, check_in, check_out, log, served, tick, when
 from tests.strategies import EXAMPLES, KNOWN, LAW, histories
 from tests.strategies_honours import all_of_a_person
@@ -227,7 +227,7 @@ def test_a_disk_that_cannot_be_read_is_not_taken_for_a_fault_of_the_event() -> N
         def get(self, key: str, /) -> bytes | None:
             raise OSError("no such page")
 
-        def put(self, changes: Sequence[Change], read_from: int, /) -> None:
+        def put(self, changes: Sequence[Change], marks: Marks, read_from: int, /) -> None:
             raise AssertionError("nothing is committed in this test")
 
     records = log(check_in())

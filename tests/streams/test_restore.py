@@ -1,10 +1,14 @@
 """A worker has back what the log says, with its shelf or without, and reads what it must."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from subprocess import PIPE
 
+import psutil
 import pytest
 from kafka.admin import KafkaAdminClient, NewTopic
 
@@ -12,8 +16,11 @@ from deploy.broker import Broker
 from ledger.catalogue import Catalogue
 from schemas.codec import encode
 from schemas.topics import ACCOUNTS, ALL, CHECKINS, PARTITIONS, broker_config
+from streams import restore
 from streams.batch import partition_of
+from streams.filling import Fillers
 from streams.partition import Partition, open_partition
+from streams.restore import Filling, Restoring
 from streams.store import Store, state_key
 from tests.conftest import create_topics
 from tests.faults.harness import wait_until
@@ -53,14 +60,20 @@ class Ledger:
         yield owned
         await owned.close()
 
-    async def open(self, machine: str) -> Partition:
+    async def open(self, machine: str, filling: Filling | None = None) -> Partition:
         """The same, not closed again."""
 
         def told(partition: int, done: int, total: int) -> None:
             self.read = total
 
-        return await open_partition(self.partition, bootstrap=self.bootstrap, app_id="restore",
-                                    shelves=self.home / machine, restoring=told)  # fmt: skip
+        return await open_partition(
+            self.partition,
+            bootstrap=self.bootstrap,
+            app_id="restore",
+            shelves=self.home / machine,
+            restoring=told,
+            filling=filling,
+        )
 
     async def fold(self, owned: Partition, sessions: int = 1) -> None:
         """So many sessions more, one transaction each."""
@@ -183,6 +196,99 @@ def test_a_log_from_before_it_had_a_name_gets_one(ledger: Ledger) -> None:
         assert await same_as_from_nothing(ledger) < 10
 
     asyncio.run(run())
+
+
+@pytest.fixture
+def many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few records are many."""
+    monkeypatch.setattr(restore, "MANY_RECORDS", SESSIONS)
+
+
+@pytest.mark.usefixtures("many")
+def test_many_records_are_read_by_a_process_of_its_own(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        fillers = Fillers(ledger.bootstrap, 1)
+        told: list[tuple[int, int, int]] = []
+
+        async def filling(folder: Path, partition: int, restoring: Restoring) -> None:
+            await fillers.fill(folder, partition, lambda *at: told.append(at))
+
+        async with ledger.opened() as owned:
+            await ledger.fold(owned, SESSIONS)
+            found = said(ledger, owned.store)
+        filled = await ledger.open("a new machine", filling)
+        assert said(ledger, filled.store) == found
+        assert ledger.read < 5
+        assert told[0][1] == 0
+        assert told[-1][1] == told[-1][2] > SESSIONS
+        await ledger.fold(filled)
+        await filled.close()
+        # One after the other, by the same process, which then ends.
+        await asyncio.gather(
+            *(
+                fillers.fill(ledger.home / name / str(ledger.partition), ledger.partition, nothing)
+                for name in ("one", "another")
+            )
+        )
+        assert fillings() == []
+        assert await same_as_from_nothing(ledger, "one") < 5
+        assert await same_as_from_nothing(ledger, "another") < 5
+        assert "ended early" not in caplog.text
+
+    asyncio.run(run())
+
+
+@pytest.mark.usefixtures("many")
+def test_what_a_killed_filling_did_not_read_is_read_by_the_worker(ledger: Ledger) -> None:
+    async def run() -> None:
+        fillers = Fillers(ledger.bootstrap, 1)
+
+        async def filling(folder: Path, partition: int, restoring: Restoring) -> None:
+            def told(*_: int) -> None:
+                for process in fillings():
+                    process.kill()
+
+            await fillers.fill(folder, partition, told)
+
+        async with ledger.opened() as owned:
+            await ledger.fold(owned, SESSIONS)
+            found = said(ledger, owned.store)
+        filled = await ledger.open("a new machine", filling)
+        assert ledger.read > SESSIONS
+        assert said(ledger, filled.store) == found
+        await filled.close()
+
+    asyncio.run(run())
+
+
+def test_a_filling_ends_with_its_worker(ground: Broker, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "streams.filling", ground.bootstrap]
+    for told_off, code in ((False, 0), (True, 1)):
+        with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            assert process.stderr is not None
+            if told_off:
+                # Nobody is left to say to how far it is.
+                process.stdout.close()
+                process.stdin.write(f"0 {tmp_path / 'p'}\n".encode())
+                process.stdin.flush()
+                assert process.wait(20) == code
+            process.stdin.close()
+            assert process.wait(20) == code
+            assert process.stderr.read() == b""
+
+
+def nothing(partition: int, done: int, total: int) -> None:
+    pass
+
+
+def fillings() -> list[psutil.Process]:
+    """The processes of ours that fill shelves."""
+    living = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
+    return [process for process in living if "streams.filling" in process.cmdline()]
 
 
 def recreate_accounts(bootstrap: str) -> None:

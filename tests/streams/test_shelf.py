@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import lmdb
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from schemas.codec import encode
 from schemas.posting import PartitionState, Position
+from streams import restore
 from streams import shelf as module
 from streams.shelf import Shelf, ShelfFailed
 from streams.store import Change, InMemory, Store
@@ -86,6 +88,50 @@ def test_a_shelf_and_memory_say_the_same(batches: list[list[Change]]) -> None:
         opened.close()
 
 
+class Read(NamedTuple):
+    """A record as it is read from the log."""
+
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+    offset: int = 0
+
+
+_batch = st.lists(st.one_of(_account, _page), max_size=6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(_batch, max_size=2), st.lists(_batch, max_size=5), st.integers(1, 60))
+def test_a_shelf_filled_in_the_order_of_keys_says_the_same(
+    before: list[list[Change]], read: list[list[Change]], run_bytes: int
+) -> None:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(restore, "RUN_BYTES", run_bytes)
+        patch.setattr(module, "_FILLED_AT_ONCE", 2)
+        shelf, in_memory = Shelf(Path(folder), 0), Store(0, InMemory())
+        for changes in before:
+            shelf.store().take(changes, 7)
+            in_memory.take(changes)
+            shelf.follow("log")
+        run = restore._Run(shelf, b"@0", 8)
+        for changes in read:
+            in_memory.take(changes)
+            run.take(
+                [
+                    Read(change[0].encode(), change[1], restore.headers_of(change, "log"))
+                    for change in changes
+                ]
+            )
+            run.put_much()
+            # Until all of it is there, it is read again from where it was.
+            assert shelf.read_from == (7 if before else 0)
+        run.put_all()
+        assert shelf.read_from == 8
+        keys = [key for changes in before + read for key, *_ in changes]
+        assert as_it_is(shelf.store(), *keys) == as_it_is(in_memory, *keys)
+        shelf.close()
+
+
 def test_a_shelf_that_follows_no_log_yet_is_empty_again(tmp_path: Path) -> None:
     half = Shelf(tmp_path / "3", 3)
     half.store().take(CHANGES, 40)
@@ -101,7 +147,7 @@ def test_whoever_opens_it_later_owns_it(shelf: Shelf, tmp_path: Path) -> None:
             "Shelf(Path(sys.argv[1]), 3).follow('log-2')"  # fmt: skip
     subprocess.run([sys.executable, "-c", other, str(tmp_path / "3")], check=True)
     with pytest.raises(ShelfFailed, match="taken over"):
-        shelf.put([("v-1", b"late", None, "")], 50)
+        shelf.put([("v-1", b"late", None, "")], {}, 50)
     # Nor does it say that all is well in somebody else's name.
     opened = again(shelf, tmp_path)
     assert (opened.born, opened.get("v-1")) == ("log-2", b"one")
@@ -125,6 +171,37 @@ def test_one_closed_cleanly_outlives_a_restart_of_the_machine(
     monkeypatch.setattr(module, "_booted", lambda: b"another boot")
     opened = Shelf(tmp_path / "3", 3)
     assert (opened.born, opened.get("v-1")) == ("log-1", b"one")
+    opened.close()
+
+
+def test_one_that_was_opened_again_is_not_closed_cleanly_any_more(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.close()
+    Shelf(tmp_path / "3", 3)._env.close()
+    monkeypatch.setattr(module, "_booted", lambda: b"another boot")
+    opened = Shelf(tmp_path / "3", 3)
+    assert (opened.born, opened.get("v-1")) == (None, None)
+    opened.close()
+
+
+def test_one_whose_opening_was_cut_off_is_thrown_away(shelf: Shelf, tmp_path: Path) -> None:
+    # That it is open again may not be on the disk yet, and so it must not be written to.
+    shelf.close()
+    opened = Shelf(tmp_path / "3", 3)
+    opened._write(lambda txn: txn.put(module._BOOTED, module._BEING_OPENED, db=opened._meta))
+    opened._env.close()
+    opened = Shelf(tmp_path / "3", 3)
+    assert (opened.born, opened.get("v-1")) == (None, None)
+    opened.close()
+
+
+def test_one_handed_over_goes_on_with_whoever_opens_it(shelf: Shelf, tmp_path: Path) -> None:
+    shelf.hand_over()
+    opened = Shelf(tmp_path / "3", 3)
+    shelf.close()
+    opened.put([("v-1", b"newer", None, "")], {}, 50)
+    assert (opened.born, opened.get("v-1")) == ("log-1", b"newer")
     opened.close()
 
 
@@ -161,7 +238,7 @@ def test_it_grows_beyond_the_address_space_it_began_with(
     monkeypatch.setattr(module, "_MAP_BYTES", 1 << 20)
     opened = Shelf(tmp_path / "3", 3)
     for number in range(40):
-        opened.put([(f"v-{number}", bytes(100_000), None, "")], number)
+        opened.put([(f"v-{number}", bytes(100_000), None, "")], {}, number)
     assert all(opened.get(f"v-{number}") == bytes(100_000) for number in range(40))
     opened.close()
 
@@ -175,7 +252,9 @@ shelf.follow("log-1")
 print("ready", flush=True)
 for number in range(10**9):
     value = b"%d" % number
-    shelf.put([(f"v-{n}", value * 50, number, "") for n in range(20)], number)
+    names = [f"v-{n}" for n in range(20)]
+    marks = {name: (number, "") for name in names}
+    shelf.put([(name, value * 50, number, "") for name in names], marks, number)
     print(number, flush=True)
 """
 
