@@ -36,7 +36,8 @@ from schemas.events import ClockTicked
 from schemas.times import DAY, day
 from schemas.topics import ACCOUNTS, ALL, CHECKINS, PARTITIONS, POSTINGS
 from streams.batch import partition_of
-from streams.store import DUE_HEADER, Change, InMemory, Store, state_key
+from streams.restore import headers_of
+from streams.store import Change, InMemory, Store, state_key
 
 TARGET_SECONDS, TARGET_MB = 10, 600
 EVENTS_PER_ACCOUNT = 10
@@ -95,11 +96,10 @@ def fill(bootstrap: str, count: int) -> dict[str, int]:
     )
     for partition, records in chain(named, states):
         written["accounts"] += 1
-        for key, value, due, _ in records:
-            headers: list[tuple[str, str | bytes | None]] = []
-            if due is not None:
-                # What waits for the catalogue is due at every tick, and this is about restoring.
-                headers.append((DUE_HEADER, b"%d" % max(due, _TICK_AT + 1)))
+        for key, value, due, lent_to in records:
+            # What waits for the catalogue is due at every tick, and this is about restoring.
+            later = None if due is None else max(due, _TICK_AT + 1)
+            headers = headers_of((key, value, later, lent_to), "bench")
             while True:
                 try:
                     producer.produce(ACCOUNTS, value, key.encode(), partition, headers=headers)

@@ -19,9 +19,9 @@ Drawn by whoever opens the log first. The newest of these records is never compa
 always is one from where a shelf reads on.
 """
 
-_FETCHED_BYTES: Final = 2 << 20
+_FETCHED_BYTES: Final = 4 << 20
 
-RUN_BYTES: Final = 96 << 20
+RUN_BYTES: Final = 128 << 20
 """Keys and values that are put on a shelf at once."""
 
 MANY_RECORDS: Final = 50_000
