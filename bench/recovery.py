@@ -99,7 +99,9 @@ def fill(bootstrap: str, count: int) -> dict[str, int]:
         for key, value, due, lent_to in records:
             # What waits for the catalogue is due at every tick, and this is about restoring.
             later = None if due is None else max(due, _TICK_AT + 1)
-            headers = headers_of((key, value, later, lent_to), "bench")
+            headers: list[tuple[str, str | bytes | None]] = [
+                *headers_of((key, value, later, lent_to), "bench")
+            ]
             while True:
                 try:
                     producer.produce(ACCOUNTS, value, key.encode(), partition, headers=headers)
