@@ -121,8 +121,8 @@ def drop(account: Account, span: Span) -> None:
     account.days.put(span.day, page)
 
 
-def spans_on(account: Account, days: Iterable[int]) -> list[Span]:
-    """All spans that lie on the pages of these UTC days."""
+def spans_on(account: Account, days: Iterable[int], *, but: str = "") -> list[Span]:
+    """All spans that lie on the pages of these UTC days, except the one of this key."""
     first, last = account.first_day, account.last_day
     near = [day for day in days if first <= day <= last]
-    return [span for day in near for span in account.days.get(day).values()]
+    return [span for day in near for key, span in account.days.get(day).items() if key != but]

@@ -84,13 +84,15 @@ def _rated(
         return [(old, new)], 0
     low, high = min(s.low for s in here), max(s.high for s in here)
     pages = days_between(low, high)
-    near = _others(account, new, pages)
     if not (
-        catalogue.tiered or any(s.block for s in here) or any(_bears(s, low, high) for s in near)
+        catalogue.tiered
+        or any(span.block for span in here)
+        or _anybody_bears(account, new, pages, low, high)
     ):
         return [(old, _alone(new))], 0
     # What overlaps those that overlap, and whoever has minutes on the same civil days.
-    near = _others(account, new, range(pages.start - 2, pages.stop + 2))
+    wide = range(pages.start - 2, pages.stop + 2)
+    near = [s for s in spans_on(account, wide, but=new.key) if s.state is not None]
     shares, lost = _shares(near, old, new, low, high)
     days = {day for span in here for _, day in span.days}
     days.update(day for s in near if s.key in shares for _, day in s.days)
@@ -103,15 +105,12 @@ def _rated(
     return changes, lost
 
 
-def _others(account: Account, new: Span, days: range) -> list[Span]:
-    """The other spans on these pages that credit something."""
-    key = new.key
-    return [s for s in spans_on(account, days) if s.state is not None and s.key != key]
-
-
-def _bears(span: Span, low: int, high: int) -> bool:
-    """May a span share time with an interval, or a day's 24 hours?"""
-    return span.block or overlap(span, low, high)
+def _anybody_bears(account: Account, new: Span, days: range, low: int, high: int) -> bool:
+    """May another span that credits something share time with an interval, or a day's 24 hours?"""
+    for span in spans_on(account, days, but=new.key):
+        if span.state is not None and (span.block or overlap(span, low, high)):
+            return True
+    return False
 
 
 def _alone(new: Span) -> Span:
