@@ -16,7 +16,8 @@ from typing import Any, Final, TypeVar, get_args
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
-from schemas.binary import NotCanonical, Type, read_whole, type_of, write_whole
+from schemas.avrotypes import type_of
+from schemas.binary import NotCanonical, Type, read_whole, write_whole
 from schemas.events import (
     Actor,
     CatalogueEvent,

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from fastavro import schemaless_reader, schemaless_writer
 
-from schemas.binary import Reader, read_whole, type_of, write_whole
+from schemas.avrotypes import type_of
+from schemas.binary import Reader, read_whole, write_whole
 from schemas.codec import BY_ID, EVENT_TYPES, LATEST, Undecodable, decode_event, encode
 from schemas.jsonform import event_from_json
 from schemas.posting import Line, Posting
