@@ -224,15 +224,18 @@ class Ownership:
                 del self._resting[key]
                 await self.submit(topic, partition, rest.records, rest)
 
-        self._wake(key)
+        before = self._wake(key)
+        # What was let go behind the ones before was let go behind these.
+        rest.skipped = rest.skipped or (before is not None and before.skipped)
         self._resting[key] = rest
         rest.task = asyncio.create_task(later())
 
-    def _wake(self, key: tuple[str, int]) -> None:
+    def _wake(self, key: tuple[str, int]) -> Rest | None:
         """Let resting records go: they will be fetched again, or others rest in their stead."""
         rest = self._resting.pop(key, None)
         if rest is not None and rest.task is not None:
             rest.task.cancel()
+        return rest
 
     async def revoke(self, partitions: set[int]) -> None:
         """Give partitions up in a rebalance, after the batches in flight."""

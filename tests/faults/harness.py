@@ -186,9 +186,12 @@ class Cluster:
         """Records not committed yet."""
         return sum(lag.records for lag in worker_lag(self.broker.bootstrap, "shilu-worker"))
 
-    def moves(self, what: str, seconds: float = PATIENCE_SECONDS) -> float:
-        """Wait until the workers commit something more; the seconds it took."""
-        before = self.folded()
+    def moves(
+        self, what: str, seconds: float = PATIENCE_SECONDS, *, since: int | None = None
+    ) -> float:
+        """Wait until the workers have committed something more than now, or than `since`; the
+        seconds it took."""
+        before = self.folded() if since is None else since
         return wait_until(lambda: self.folded() > before, f"progress {what}", seconds)
 
 

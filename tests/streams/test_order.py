@@ -174,3 +174,17 @@ def test_a_partition_at_work_holds_nobody_else_up() -> None:
         assert taken == [[0], [1], [2]]
 
     asyncio.run(run())
+
+
+def test_what_was_let_go_behind_resting_records_is_not_forgotten() -> None:
+    """When others rest in their stead: nobody would fetch it again."""
+
+    async def run() -> None:
+        owner: Any = Ownership(None, None, None, looker=log(), partitions=1)  # type: ignore[arg-type]
+        records = [Record(3, 10)]
+        owner._rest(HOURS, 0, Rest(records, (), skipped=True))
+        owner._rest(HOURS, 0, Rest(records, ()))
+        assert owner._resting[HOURS, 0].skipped
+        owner._wake((HOURS, 0))
+
+    asyncio.run(run())
