@@ -6,7 +6,7 @@ A tick's posting names no session, so this follows from the session's own facts.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from consumers.facts import Ends, SpanKey
+from consumers.facts import Ends, SpanKey, key_of
 from consumers.query import Query, as_known, if_asked
 from consumers.registry import ORGS, PLACES, RULES, catalogue
 from ledger.acts import Act, with_act
@@ -43,8 +43,8 @@ def rerated(query: Query, rows: Iterable[Row], as_of: int | None) -> Rerated:
             continue
         event = decode_event(bytes.fromhex(row["value_hex"]))
         assert isinstance(event, HoursRerated)
-        key = (fact["volunteer_id"], fact["session_id"], fact["grant_id"])
-        found.setdefault(key, []).append((fact["recorded"], act_of(event, fact["volunteer_id"])))
+        act = act_of(event, fact["volunteer_id"])
+        found.setdefault(key_of(fact), []).append((fact["recorded"], act))
     return found
 
 

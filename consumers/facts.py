@@ -139,7 +139,7 @@ def paired(rows: Iterable[Mapping[str, Any]], known: Catalogue) -> dict[SpanKey,
     for row in rows:
         if row["grant_id"] or row["occurred"] is None:
             continue
-        ends = sessions.setdefault(_key_of(row), Ends(row))
+        ends = sessions.setdefault(key_of(row), Ends(row))
         at = happened(row, known)
         if (row["recorded"], row["sequence"]) > (ends.last["recorded"], ends.last["sequence"]):
             ends.last = row
@@ -150,7 +150,8 @@ def paired(rows: Iterable[Mapping[str, Any]], known: Catalogue) -> dict[SpanKey,
     return sessions
 
 
-def _key_of(row: Mapping[str, Any]) -> SpanKey:
+def key_of(row: Mapping[str, Any]) -> SpanKey:
+    """The session or grant that a row is about."""
     return row["volunteer_id"], row["session_id"], row["grant_id"]
 
 
@@ -180,7 +181,7 @@ def _place(row: Mapping[str, Any]) -> tuple[Any, Any, Any, Any, Any, Any]:
 def _entry(row: Mapping[str, Any]) -> Recorded:
     event: Any = decode_event(bytes.fromhex(row["value_hex"]))
     entry = Recorded(
-        _key_of(row), row["type"], getattr(event, "start_at", 0), row["event_id"],
+        key_of(row), row["type"], getattr(event, "start_at", 0), row["event_id"],
         getattr(event, "end_at", None), *_place(row),
     )  # fmt: skip
     entry.minutes = getattr(event, "minutes", None)

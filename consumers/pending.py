@@ -39,11 +39,6 @@ class Waiting:
     actor_id: str = ""
 
 
-def key_of(row: Mapping[str, Any]) -> SpanKey:
-    """The session or grant that a row is about."""
-    return row["volunteer_id"], row["session_id"], row["grant_id"]
-
-
 def place_of(row: Mapping[str, Any]) -> Place:
     """Where it was, as a row says."""
     return (row["recording_org_id"], row["host_org_id"], row["project_id"], row["site_id"],

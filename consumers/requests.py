@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from consumers.facts import SpanKey
-from consumers.pending import Waiting, key_of, place_of, told_of_person
+from consumers.facts import SpanKey, key_of
+from consumers.pending import Waiting, place_of, told_of_person
 from consumers.query import Query, as_known, if_asked, source_events
 from ledger.people import People
 from schemas.codec import decode_event

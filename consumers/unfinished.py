@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from consumers.closing import closed, deciders, rerated
-from consumers.facts import ENTRIES, Ends, SpanKey, paired
-from consumers.pending import QUIET, Said, Waiting, key_of, place_of, told_of_person
+from consumers.facts import ENTRIES, Ends, SpanKey, key_of, paired
+from consumers.pending import QUIET, Said, Waiting, place_of, told_of_person
 from consumers.query import Query, as_known, if_asked
 from ledger.catalogue import Catalogue
 from ledger.lateness import policy_at

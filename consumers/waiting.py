@@ -8,7 +8,8 @@ absorbed registration waits under the one that counts the hours.
 
 from collections.abc import Mapping
 
-from consumers.pending import QUIET, Said, Waiting, key_of
+from consumers.facts import key_of
+from consumers.pending import QUIET, Said, Waiting
 from consumers.persons import everybody
 from consumers.query import Query, as_known, if_asked
 from consumers.registry import PLACES, RULES, catalogue

@@ -200,13 +200,10 @@ class Catalogue:
         """
         changes = [offset.from_at for offset in self._offsets(site_id)]
         at, day = start, self.local_day(site_id, start)
-        midnight = (day + 1) * DAY - self.offset_micros(site_id, at)
-        if end <= midnight and not [change for change in changes if at < change < end]:
-            return ((at, day),)
         found = [(at, day)]
         while True:
-            midnight = (self.local_day(site_id, at) + 1) * DAY - self.offset_micros(site_id, at)
-            at = min([midnight, *(change for change in changes if change > at)])
+            midnight = (day + 1) * DAY - self.offset_micros(site_id, at)
+            at = min([midnight, *[change for change in changes if change > at]])
             if at >= end:
                 return tuple(found)
             if (day := self.local_day(site_id, at)) != found[-1][1]:

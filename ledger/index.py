@@ -23,7 +23,7 @@ PAGE_BYTES_MAX: Final = 32 * 1024
 Buckets = Pages[bytes]
 
 _HASHING: Final = blake2b(digest_size=KEY_BYTES)
-"""Copied for each text: to set a new one up takes longer than to hash."""
+"""Copied for each digest: to set a new one up takes longer than to hash."""
 
 
 def bucket_count(entries: int) -> int:
@@ -33,8 +33,13 @@ def bucket_count(entries: int) -> int:
 
 def key_of(text: str) -> bytes:
     """The key of a text: eight bytes of its digest."""
+    return digest(text.encode())
+
+
+def digest(data: bytes) -> bytes:
+    """Eight bytes that stand for these."""
     hashing = _HASHING.copy()
-    hashing.update(text.encode())
+    hashing.update(data)
     return hashing.digest()
 
 

@@ -17,6 +17,7 @@ from ledger.spans import (
     overlap,
     rank,
     share_of,
+    whole_minutes,
 )
 from schemas.posting import Line, State
 from schemas.times import MINUTE
@@ -118,7 +119,7 @@ def _alone(new: Span) -> Span:
     state = new.state
     if state is None:
         return new
-    share, _ = share_of(new, ())
+    share = whole_minutes([(new.low, new.high)], new.days)
     return _with_minutes(new, tuple([(day, minutes, state) for day, minutes in share]))
 
 

@@ -1,13 +1,10 @@
 """One decoded input record: an event and where and when the log recorded it."""
 
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Final
 
+from ledger.index import digest
 from schemas.events import Event
-
-_HASHING: Final = blake2b(digest_size=8)
-"""Copied for each value: to set a new one up takes longer than to hash."""
 
 
 @dataclass(slots=True, init=False)
@@ -46,6 +43,4 @@ class Record:
 
 def digest_of(value: bytes) -> int:
     """64 bits that stand for these bytes, as a signed integer, never 0."""
-    hashing = _HASHING.copy()
-    hashing.update(value)
-    return int.from_bytes(hashing.digest(), "little", signed=True) or 1
+    return int.from_bytes(digest(value), "little", signed=True) or 1

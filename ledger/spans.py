@@ -325,8 +325,6 @@ def share_of(
 ) -> tuple[tuple[tuple[int, int], ...], int]:
     """What a span gets of the time that the spans before it do not cover: (day, minutes) by civil
     day, and the microseconds that they keep."""
-    if not covers:
-        return whole_minutes([(span.low, span.high)] if span.low < span.high else [], span.days), 0
     pieces = list(uncovered(span.low, span.high, covers))
     lost = span.high - span.low - sum(high - low for low, high in pieces)
     return whole_minutes(pieces, span.days), lost
