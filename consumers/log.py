@@ -8,7 +8,7 @@ import importlib.util
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +26,7 @@ from consumers.rows import Place, Record
 _FETCH_BYTES = 8 << 20
 _SILENCE_SECONDS = 30.0
 _ANSWER_MS = 5_000
+_CLOSE_MS = 2_000
 _HOP_SECONDS = 0.02
 
 
@@ -49,13 +50,20 @@ class Log:
         `follows`: for one that stays at the end of its places and waits, not one that hops.
         """
         self._bootstrap = bootstrap
+        self._start_seconds = start_seconds
+        self._follows = follows
+        self._reading: dict[Place, int] = {}
         # Without the C library it takes 0.2 s of CPU for each megabyte. The broker has checked the
         # sum when the batch came in, and TCP guards the way to here.
-        checks_crcs = importlib.util.find_spec("crc32c") is not None
-        guard(checks_crcs=checks_crcs)
+        self._checks_crcs = importlib.util.find_spec("crc32c") is not None
+        guard(checks_crcs=self._checks_crcs)
+        self._consumer = self._connected()
+        self._spent = False
+
+    def _connected(self) -> KafkaConsumer:
         try:
-            self._consumer = KafkaConsumer(
-                bootstrap_servers=bootstrap.split(","),
+            return KafkaConsumer(
+                bootstrap_servers=self._bootstrap.split(","),
                 client_id="shilu-trail",
                 isolation_level="read_committed",
                 enable_auto_commit=False,
@@ -64,13 +72,35 @@ class Log:
                 fetch_max_bytes=_FETCH_BYTES,
                 # The client sends no new fetch before the last one is answered: one that hops
                 # would wait for the place it has left.
-                fetch_max_wait_ms=500 if follows else 5,
-                bootstrap_timeout_ms=int(start_seconds * 1000),
+                fetch_max_wait_ms=500 if self._follows else 5,
+                bootstrap_timeout_ms=int(self._start_seconds * 1000),
                 metrics_enabled=False,
-                check_crcs=checks_crcs,
+                check_crcs=self._checks_crcs,
             )
         except KafkaError as error:
-            raise LogError("kafka_unreachable", bootstrap) from error
+            raise LogError("kafka_unreachable", self._bootstrap) from error
+
+    @contextmanager
+    def _asked(self) -> Iterator[KafkaConsumer]:
+        """The consumer; what it raises when no broker answers becomes a LogError.
+
+        One that has raised is spent, for it may hold what it will never let go: the next question
+        goes to another one, which reads on where this one was.
+        """
+        if self._spent:
+            self._close()
+            self._consumer = self._connected()
+            self._spent = False
+            self._assign()
+        try:
+            yield self._consumer
+        except KafkaError as error:
+            self._spent = True
+            raise LogError("kafka_unreachable", self._bootstrap) from error
+
+    def _close(self) -> None:
+        with suppress(KafkaError, OSError):
+            self._consumer.close(timeout_ms=_CLOSE_MS)
 
     def __enter__(self) -> Self:
         return self
@@ -84,37 +114,41 @@ class Log:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
-        self._consumer.close()
+        """Close the connections; takes seconds at most."""
+        self._close()
 
     def places(self, topics: Iterable[str]) -> list[Place]:
         """All partitions of the topics; raises LogError `topic_missing` naming every absentee."""
         wanted = list(topics)
-        with _reachable(self._bootstrap):
-            there = self._consumer.topics()
+        with self._asked() as consumer:
+            there = consumer.topics()
             missing = [topic for topic in wanted if topic not in there]
             if missing:
                 raise LogError("topic_missing", ", ".join(missing))
             return [
                 Place(topic, partition)
                 for topic in wanted
-                for partition in sorted(self._consumer.partitions_for_topic(topic))
+                for partition in sorted(consumer.partitions_for_topic(topic))
             ]
 
     def begins(self, places: Iterable[Place]) -> dict[Place, int]:
         """The first offset still kept of each place."""
-        with _reachable(self._bootstrap):
-            return _all_of(self._consumer.beginning_offsets, _partitions(places))
+        with self._asked() as consumer:
+            return _all_of(consumer.beginning_offsets, _partitions(places))
 
     def ends(self, places: Iterable[Place]) -> dict[Place, int]:
         """The offset after the last committed one of each place."""
-        with _reachable(self._bootstrap):
-            return _all_of(self._consumer.end_offsets, _partitions(places))
+        with self._asked() as consumer:
+            return _all_of(consumer.end_offsets, _partitions(places))
 
     def seek(self, starts: Mapping[Place, int]) -> None:
         """Read these places, and only these, from these offsets on."""
-        self._consumer.assign(_partitions(starts))
-        for place, offset in starts.items():
+        self._reading = dict(starts)
+        self._assign()
+
+    def _assign(self) -> None:
+        self._consumer.assign(_partitions(self._reading))
+        for place, offset in self._reading.items():
             self._consumer.seek(TopicPartition(*place), offset)
 
     def poll(self, wait_seconds: float, records_max: int = 2_000) -> dict[Place, list[Record]]:
@@ -122,22 +156,27 @@ class Log:
 
         Raises LogError `log_truncated` when an offset to be read is no longer there.
         """
-        with _reachable(self._bootstrap):
+        with self._asked() as consumer:
             try:
-                fetched = self._consumer.poll(int(wait_seconds * 1000), max_records=records_max)
+                fetched = consumer.poll(int(wait_seconds * 1000), max_records=records_max)
             except (OffsetOutOfRangeError, LogTruncationError) as error:
                 raise LogError("log_truncated", str(error)) from error
-        return {
-            Place(tp.topic, tp.partition): [
+        found = {}
+        for tp, records in fetched.items():
+            place = Place(tp.topic, tp.partition)
+            self._reading[place] = records[-1].offset + 1
+            found[place] = [
                 Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value) for r in records
             ]
-            for tp, records in fetched.items()
-        }
+        return found
 
     def position(self, place: Place) -> int:
         """The next offset to be read; beyond markers of transactions that have been passed."""
-        with _reachable(self._bootstrap):
-            return int(self._consumer.position(TopicPartition(*place), timeout_ms=_ANSWER_MS))
+        with self._asked() as consumer:
+            self._reading[place] = int(
+                consumer.position(TopicPartition(*place), timeout_ms=_ANSWER_MS)
+            )
+        return self._reading[place]
 
     def read(
         self, place: Place, start: int, end: int, records_max: int = 2_000
@@ -192,15 +231,6 @@ class Log:
         for place, records in self.read_all(near):
             far[place] += len(records)
         return dict(far)
-
-
-@contextmanager
-def _reachable(bootstrap: str) -> Iterator[None]:
-    """Turns what kafka-python raises when no broker answers into LogError."""
-    try:
-        yield
-    except KafkaError as error:
-        raise LogError("kafka_unreachable", bootstrap) from error
 
 
 def _partitions(places: Iterable[Place]) -> list[TopicPartition]:

@@ -110,16 +110,19 @@ class Sealer:
         *,
         once: bool = False,
         retired: Callable[[], bool] = lambda: False,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         """Seal until `stop` is set; with `once`, until everything that is there now is sealed.
 
-        `retired` says that the key is no longer the one to sign with: then it returns, too.
+        `retired` says that the key is no longer the one to sign with: then it returns, too. `alive`
+        is called in every round, so that one that stands still is noticed.
 
         Raises SealError, LogError (`topic_missing`, `log_truncated`), TilesDiffer, OSError.
         """
         self._resume()
         goal = self._log.ends(self._places) if once else {}
         while not stop.is_set() and not retired():
+            alive()
             fetched = self._fetch(stop)
             for place, records in fetched.items():
                 self._take(place, records)

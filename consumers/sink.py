@@ -8,7 +8,7 @@ where to resume, so a crash between two inserts costs a second reading and nothi
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from consumers import metrics
 from consumers.batch import Batch, Limits
@@ -54,8 +54,15 @@ class Sink:
     """One trail's only writer, over an open trail and an open log."""
 
     def __init__(
-        self, trail: Trail, log: Log, progress: Progress, limits: Limits | None = None
+        self,
+        trail: Trail,
+        log: Log,
+        progress: Progress,
+        limits: Limits | None = None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
+        """`alive` is called in every round, so that one that stands still is noticed."""
+        self._alive = alive
         self._trail = trail
         self._log = log
         self._progress = progress
@@ -75,6 +82,7 @@ class Sink:
         """
         self._resume()
         while not stop.is_set():
+            self._alive()
             fetched = self._fetch(stop)
             for place, records in fetched.items():
                 self._take(place, records)
@@ -154,6 +162,7 @@ class Sink:
                 self._trail.insert(table, block, batch.token(table))
                 break
             except TrailError as error:
+                self._alive()
                 # The same rows under the same token count once, also if only the answer was lost.
                 self._hindered(error)
                 if error.code not in _WAITED_OUT or stop.wait(_RETRY_SECONDS):

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -17,6 +18,7 @@ from consumers.newest import unsealed
 from consumers.notes import VerifierKey
 from consumers.seal import SealError
 from consumers.sealer import Sealer, Terms, holding
+from consumers.watchdog import Watchdog
 from consumers.witnesses import Witness
 from deploy.errors import ShiluError
 from deploy.lang import text
@@ -87,6 +89,7 @@ def run_sealer(
                 raise
             _await_other(settings, terms, address)
             return
+        watchdog = stack.enter_context(Watchdog())
         log = stack.enter_context(Log(address, follows=True))
         again = stack.enter_context(Log(address))
         if not once:
@@ -97,7 +100,8 @@ def run_sealer(
         while True:
             with closing(Sealer(log, again, address, folder, terms)) as sealer:
                 known = len(terms.trusted)
-                sealer.run(stop, once=once, retired=lambda n=known: _count(settings) != n)  # type: ignore[misc]
+                changed = partial(_keys_changed, settings, known)
+                sealer.run(stop, once=once, retired=changed, alive=watchdog.alive)
             if once or stop.is_set():
                 break
             terms = _terms(settings, every_seconds, asked)
@@ -114,6 +118,10 @@ def _terms(settings: Settings, every_seconds: float, witnesses: Sequence[Witness
 def _count(settings: Settings) -> int:
     """How many keys there have been; one more after a rotation."""
     return sum(1 for _ in keys_of(settings).glob("*.vkey"))
+
+
+def _keys_changed(settings: Settings, known: int) -> bool:
+    return _count(settings) != known
 
 
 def _await_other(settings: Settings, terms: Terms, address: str) -> None:

@@ -13,6 +13,7 @@ from consumers.progress import Progress
 from consumers.service import serving
 from consumers.sink import Sink
 from consumers.trail import Trail, TrailLocked, open_trail
+from consumers.watchdog import Watchdog
 from deploy.lang import text
 from deploy.local import bootstrap
 from deploy.settings import Settings
@@ -42,7 +43,8 @@ def run_sink(settings: Settings, port: int) -> None:
             text(f"审计库 {where} 已打开:{url}", f"The audit trail {where} is open: {url}"),
             markup=False,
         )
-        Sink(trail, log, progress).run(stop)
+        with Watchdog() as watchdog:
+            Sink(trail, log, progress, alive=watchdog.alive).run(stop)
 
 
 def _opened(at: At, stop: threading.Event) -> Trail:

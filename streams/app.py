@@ -1,4 +1,4 @@
-"""The Faust app of the ledger: one agent over the three fact topics, and the clock.
+"""The Faust app of the ledger: one agent over the fact topics, and the clock.
 
 Everything is made in `build` and nothing at import, so that a process has one place of assembly.
 """
@@ -6,13 +6,12 @@ Everything is made in `build` and nothing at import, so that a process has one p
 import asyncio
 import gc
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import faust
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import KafkaError
 from faust.tables.manager import TableManager
 from faust.types import TP
 
@@ -20,15 +19,17 @@ from schemas.codec import encode
 from schemas.events import ClockTicked
 from schemas.times import MINUTE, SECOND
 from schemas.topics import CHECKINS, FACTS
+from streams.assignment import AssignedPartitions
 from streams.catalogue import CatalogueFollower
 from streams.filling import Fillers
+from streams.health import Health
 from streams.inflating import guard
-from streams.looker import Looker
-from streams.ownership import Ownership
+from streams.offset_lookup import OffsetLookup
 from streams.partition import Partition, open_partition
 from streams.preflight import Ground
+from streams.progress import ProgressWatch
 from streams.restore import Restoring
-from streams.transport import BatchTransport
+from streams.transport import BatchConsumer, BatchTransport
 from streams.web import Web
 
 TICK_SECONDS = 60.0
@@ -48,12 +49,37 @@ class _NoTables(TableManager):
 
 
 class Worker(NamedTuple):
-    """The parts of a worker; the two services start before the app."""
+    """The parts of a worker; the services start before the app."""
 
     app: faust.App
-    ownership: Ownership
-    catalogue: CatalogueFollower
-    web: Web
+    assigned: AssignedPartitions
+    services: tuple[faust.Service, ...]
+
+
+class _Flow:
+    """Steers Faust's consumer for `streams.partition_task`."""
+
+    def __init__(self, app: faust.App) -> None:
+        self._app = app
+
+    @property
+    def _consumer(self) -> BatchConsumer:
+        # Made by Faust when the app starts, by our transport.
+        return cast(BatchConsumer, self._app.consumer)
+
+    def pause(self, topic: str, partition: int) -> None:
+        """Fetch no more of it."""
+        self._consumer.pause_partitions({TP(topic, partition)})
+
+    def resume(self, topic: str, partition: int) -> None:
+        """Fetch it again; not in the middle of a rebalance, after which everything is fetched."""
+        tp = TP(topic, partition)
+        if self._consumer.flow_active and tp in self._consumer.assignment():
+            self._consumer.resume_partitions({tp})
+
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        """Fetch it from here on."""
+        self._consumer.seek_soon(TP(topic, partition), offset)
 
 
 def build(
@@ -79,8 +105,9 @@ def build(
     app = _app(bootstrap, app_id, ground, datadir, session_seconds)
     follower = CatalogueFollower(bootstrap, beacon=app.beacon, loop=app.loop)
     filling = Fillers(bootstrap, fillers)
+    lookup = OffsetLookup(bootstrap)
 
-    async def open_one(partition: int) -> Partition:
+    async def open_one(partition: int, fenced: Callable[[], None]) -> Partition:
         return await open_partition(
             partition,
             bootstrap=bootstrap,
@@ -88,31 +115,30 @@ def build(
             shelves=datadir / "accounts",
             restoring=told,
             filling=filling.fill,
+            fenced=fenced,
         )
 
-    async def seek(topic: str, partition: int, offset: int) -> None:
-        # A partition that was given up meanwhile is somebody else's to read.
-        with suppress(IllegalStateError):
-            await app.consumer.seek(TP(topic, partition), offset)
-
-    ownership = Ownership(
-        open_one, follower.current, seek, looker=Looker(bootstrap), partitions=ground.partitions
+    assigned = AssignedPartitions(
+        open_one, follower.current, _Flow(app), lookup=lookup, partitions=ground.partitions
     )
 
     def told(partition: int, done: int, total: int) -> None:
-        ownership.figures.restoring[partition] = (done, total)
+        if (task := assigned.tasks.get(partition)) is not None:
+            task.restoring = (done, total)
         restoring(partition, done, total)
 
-    def health() -> dict[str, Any]:
-        return _health(follower, ownership)
+    def given() -> set[int]:
+        return {tp.partition for tp in app.consumer.assignment()}
 
-    web = Web(ownership, health, web_port, announce, beacon=app.beacon, loop=app.loop)
-    _agent(app, ownership, ground)
+    watch = ProgressWatch(assigned, lookup, given, beacon=app.beacon, loop=app.loop)
+    health = Health(follower, assigned, watch)
+    web = Web(assigned.metrics, health, web_port, announce, beacon=app.beacon, loop=app.loop)
+    _agent(app, assigned, ground)
     _sweeper(app)
     if not ground.producer_time:
-        _clock(app, ownership, bootstrap, clock)
+        _clock(app, bootstrap, clock)
 
-    return Worker(app, ownership, follower, web)
+    return Worker(app, assigned, (follower, watch, web))
 
 
 def _app(
@@ -145,7 +171,7 @@ def _app(
     return app
 
 
-def _agent(app: faust.App, ownership: Ownership, ground: Ground) -> None:
+def _agent(app: faust.App, assigned: AssignedPartitions, ground: Ground) -> None:
     facts = app.topic(
         *FACTS,
         key_type=bytes,
@@ -159,16 +185,23 @@ def _agent(app: faust.App, ownership: Ownership, ground: Ground) -> None:
     async def ledger(stream: Any) -> None:
         async for event in stream.events():
             tp = event.message.tp
-            await ownership.submit(tp.topic, tp.partition, event.value)
+            assigned.submit(tp.topic, tp.partition, event.value)
 
     @app.on_partitions_revoked.connect  # type: ignore[arg-type]
     async def revoke(sender: Any, revoked: set[TP], **kwargs: Any) -> None:
-        await ownership.revoke({tp.partition for tp in revoked})
+        await assigned.revoke({tp.partition for tp in revoked})
+
+    @app.on_partitions_assigned.connect  # type: ignore[arg-type]
+    async def assign(sender: Any, given: set[TP], **kwargs: Any) -> None:
+        assigned.assign({tp.partition for tp in given})
+
+    @app.on_before_shutdown.connect  # type: ignore[arg-type]
+    async def close(sender: Any, **kwargs: Any) -> None:
+        # Faust revokes nothing when it stops; the state stores are to say that they were closed.
+        await assigned.close()
 
 
-def _clock(
-    app: faust.App, ownership: Ownership, bootstrap: str, clock: Callable[[], float]
-) -> None:
+def _clock(app: faust.App, bootstrap: str, clock: Callable[[], float]) -> None:
     """Write ClockTicked into every partition this worker has open, once a minute.
 
     The id names partition and minute, so that two workers in a rebalance write the same event.
@@ -204,22 +237,3 @@ def _sweeper(app: faust.App) -> None:
     @app.timer(SWEEP_SECONDS)  # type: ignore[untyped-decorator]
     async def sweep() -> None:
         gc.collect()
-
-
-def _health(follower: CatalogueFollower, ownership: Ownership) -> dict[str, Any]:
-    figures = ownership.figures
-    restoring = {
-        str(p): {"done": done, "total": total}
-        for p, (done, total) in sorted(figures.restoring.items())
-        if done < total
-    }
-    return {
-        "ready": follower.ready.is_set() and not restoring,
-        "catalogue_offset": follower.catalogue.next_offset,
-        "partitions": sorted(ownership.open),
-        "restoring": restoring,
-        "events": figures.events,
-        "transactions": figures.transactions,
-        "failures": figures.failures,
-        "outcomes": dict(sorted(figures.outcomes.items())),
-    }

@@ -13,6 +13,7 @@ from ledger.publish import publish
 from ledger.record import Record
 from schemas.codec import Undecodable, decode_event
 from schemas.topics import CATALOGUE
+from streams.bounded import ASK_SECONDS, stop, within
 
 _TP = TopicPartition(CATALOGUE, 0)
 _POLL_SECONDS = 0.005
@@ -36,6 +37,11 @@ def learn(catalogue: Catalogue, record: Any) -> None:
     catalogue.next_offset = record.offset + 1
 
 
+class CatalogueShrunk(KafkaError):  # type: ignore[misc]
+    """The topic is shorter than what a posting has seen of it: another log, or one restored from
+    an older copy."""
+
+
 class CatalogueFollower(Service):
     """Keeps a catalogue at the end of its topic; `ready` is set once it was there."""
 
@@ -51,15 +57,25 @@ class CatalogueFollower(Service):
         """The catalogue with everything that is published now, and at least up to an offset.
 
         So a fact that was sent after a catalogue event had been acknowledged always finds it.
-        Raises KafkaError when the topic cannot be asked.
+        Raises KafkaError when the topic cannot be asked or is shorter than that.
         """
-        await self.ready.wait()
+        await within(ASK_SECONDS, self.ready.wait(), "reading registry.catalogue")
         if self._consumer is None:
             raise KafkaConnectionError("registry.catalogue cannot be read")
-        end = (await self._consumer.end_offsets([_TP]))[_TP]
+        what = "where registry.catalogue ends"
+        end = (await within(ASK_SECONDS, self._consumer.end_offsets([_TP]), what))[_TP]
+        if end < at_least:
+            raise CatalogueShrunk(
+                f"registry.catalogue ends at {end}; this ledger has used it up to {at_least}"
+            )
+        await within(
+            ASK_SECONDS, self._reached(end, at_least), f"reading registry.catalogue up to {end}"
+        )
+        return self.catalogue
+
+    async def _reached(self, end: int, at_least: int) -> None:
         while self._position < end or self.catalogue.next_offset < at_least:
             await asyncio.sleep(_POLL_SECONDS)
-        return self.catalogue
 
     @Service.task
     async def _follow(self) -> None:
@@ -78,20 +94,22 @@ class CatalogueFollower(Service):
             auto_offset_reset="none",
             fetch_max_wait_ms=100,
         )
-        await consumer.start()
         try:
+            await within(ASK_SECONDS, consumer.start(), "connecting to read registry.catalogue")
             consumer.assign([_TP])
             self._position = self.catalogue.next_offset
-            end = (await consumer.end_offsets([_TP]))[_TP]
+            what = "reading registry.catalogue"
+            end = (await within(ASK_SECONDS, consumer.end_offsets([_TP]), what))[_TP]
             consumer.seek(_TP, self._position)
             self._consumer = consumer
             while not self.should_stop:
                 if self._position >= end:
                     self.ready.set()
-                fetched = await consumer.getmany(_TP, timeout_ms=100, max_records=5_000)
+                reading = consumer.getmany(_TP, timeout_ms=100, max_records=5_000)
+                fetched = await within(ASK_SECONDS, reading, what)
                 for record in fetched.get(_TP, ()):
                     learn(self.catalogue, record)
-                self._position = await consumer.position(_TP)
+                self._position = await within(ASK_SECONDS, consumer.position(_TP), what)
         finally:
             self._consumer = None
-            await consumer.stop()
+            await stop(consumer, "the consumer of registry.catalogue")

@@ -18,10 +18,14 @@ from typing import Any
 from aiokafka.consumer import fetcher
 from aiokafka.errors import KafkaError
 
+from streams.bounded import STOP_SECONDS, within
 from streams.inflating import guard
 from streams.restore import Restoring, restored
 
 log = getLogger(__name__)
+
+SILENT_SECONDS = 30.0
+"""Without a word for so long, a process is given up; it says something several times a second."""
 
 
 class Fillers:
@@ -72,7 +76,10 @@ class Fillers:
 
 async def _ended(process: Process) -> None:
     _writing(process).close()
-    await process.wait()
+    try:
+        await within(STOP_SECONDS, process.wait(), "the end of a filling process")
+    except KafkaError:
+        process.kill()
 
 
 def _writing(process: Process) -> asyncio.StreamWriter:
@@ -84,7 +91,8 @@ async def _asked(process: Process, folder: Path, partition: int, restoring: Rest
     """Ask for one shelf, and pass on how far it is; False if the process ended instead."""
     assert process.stdout is not None
     _writing(process).write(f"{partition} {folder.absolute()}\n".encode())
-    async for line in process.stdout:
+    what = f"filling partition {partition}"
+    while line := await within(SILENT_SECONDS, process.stdout.readline(), what):
         if line == b"done\n":
             return True
         done, total = line.split()

@@ -1,7 +1,7 @@
 """One ledger partition while this worker owns it: producer, restored accounts, transactions."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,16 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from ledger.catalogue import Catalogue
 from schemas.topics import ACCOUNTS, POSTINGS, QUARANTINE, TRANSFERS
 from streams.batch import Fetched, Folded, fold_chunk
+from streams.bounded import ASK_SECONDS, stop, within
 from streams.restore import Filling, Restoring, headers_of, restored
 from streams.shelf import Shelf
 from streams.store import Store
 
 BATCH_BYTES = 900_000
 """Largest produce batch; below the broker's default limit of a megabyte."""
+
+COMMIT_SECONDS = 10.0
+"""How long a transaction may take from its begin to its commit; an ordinary one takes a tenth."""
 
 
 async def open_partition(
@@ -26,12 +30,13 @@ async def open_partition(
     shelves: Path,
     restoring: Restoring,
     filling: Filling | None = None,
+    fenced: Callable[[], None] = lambda: None,
 ) -> "Partition":
     """Fence whoever owned the partition before, then restore its accounts.
 
     The order matters: once the producer has started, no predecessor can commit any more, so what
-    is read afterwards is final. Raises aiokafka's KafkaError or ShelfFailed; then nothing is left
-    open.
+    is read afterwards is final; `fenced` is called in between. Raises aiokafka's KafkaError or
+    ShelfFailed; then nothing is left open.
     """
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap,
@@ -40,7 +45,8 @@ async def open_partition(
         linger_ms=0,
     )
     try:
-        await producer.start()
+        await within(ASK_SECONDS, producer.start(), f"fencing partition {partition}")
+        fenced()
         shelf, store = await restored(
             shelves / str(partition),
             partition,
@@ -49,7 +55,7 @@ async def open_partition(
             filling=filling,
         )
     except BaseException:
-        await producer.stop()
+        await stop(producer, f"the producer of partition {partition}")
         raise
     return Partition(partition, app_id, producer, shelf, store)
 
@@ -83,10 +89,23 @@ class Partition:
         again to know.
         """
         folded = fold_chunk(self.store, topic, chunk, catalogue, partitions)
+        timestamp = chunk[-1].timestamp
+        what = f"committing partition {self.partition}"
         source = TopicPartition(topic, self.partition)
+        offsets = {source: chunk[-1].offset + 1}
+        read_from = await within(COMMIT_SECONDS, self._commit(folded, timestamp, offsets), what)
+        self.folded_until[topic] = timestamp
+        self.store.take(folded.changes, read_from)
+        if folded.working is not None:
+            folded.working.keep()
+        return folded
+
+    async def _commit(
+        self, folded: Folded, timestamp: int, offsets: dict[TopicPartition, int]
+    ) -> int:
+        """Write everything in one transaction; the offset of its first account record."""
         producer = self._producer
         await producer.begin_transaction()
-        timestamp = chunk[-1].timestamp
         changes = (
             (change[0].encode(), change[1], timestamp, headers_of(change, self._born))
             for change in folded.changes
@@ -100,14 +119,10 @@ class Partition:
         for home, transfers in sorted(folded.transfers.items()):
             sent += await self._send(TRANSFERS, ((*record, []) for record in transfers), home)
         await asyncio.gather(*sent)
-        offsets = {source: chunk[-1].offset + 1}
         await producer.send_offsets_to_transaction(offsets, self._app_id)
         await producer.commit_transaction()
-        self.folded_until[topic] = timestamp
-        self.store.take(folded.changes, min(sent.result().offset for sent in accounts))
-        if folded.working is not None:
-            folded.working.keep()
-        return folded
+        first: int = min(sent.result().offset for sent in accounts)
+        return first
 
     async def _send(
         self, topic: str, records: Any, partition: int | None = None
@@ -131,6 +146,6 @@ class Partition:
     async def close(self) -> None:
         """Give the partition up; an open transaction is aborted by whoever opens it next."""
         try:
-            await asyncio.wait_for(self._producer.stop(), 3)
+            await stop(self._producer, f"the producer of partition {self.partition}")
         finally:
             self._shelf.close()

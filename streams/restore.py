@@ -1,5 +1,6 @@
 """A partition's accounts as the log has them: from the shelf, and what the log has beyond it."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from operator import itemgetter
@@ -9,6 +10,7 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.topics import ACCOUNTS
+from streams.bounded import ASK_SECONDS, Overdue, stop, within
 from streams.shelf import Shelf
 from streams.store import DUE_HEADER, LENT_HEADER, Change, Store, is_account, state_key
 
@@ -127,7 +129,7 @@ async def restored(
     )
     tp = TopicPartition(ACCOUNTS, partition)
     try:
-        await consumer.start()
+        await within(ASK_SECONDS, consumer.start(), "connecting to restore")
         while True:
             begin, end = await _span(consumer, tp, shelf)
             if filling is not None and end - begin > MANY_RECORDS:
@@ -144,13 +146,15 @@ async def restored(
         shelf.close()
         raise
     finally:
-        await consumer.stop()
+        await stop(consumer, f"the consumer that restored partition {partition}")
 
 
 async def _span(consumer: AIOKafkaConsumer, tp: TopicPartition, shelf: Shelf) -> tuple[int, int]:
     """From where to where the log has what the shelf may not have."""
-    end = (await consumer.end_offsets([tp]))[tp]
-    return max((await consumer.beginning_offsets([tp]))[tp], shelf.read_from), end
+    what = f"where {tp.topic}/{tp.partition} begins and ends"
+    end = (await within(ASK_SECONDS, consumer.end_offsets([tp]), what))[tp]
+    begin = (await within(ASK_SECONDS, consumer.beginning_offsets([tp]), what))[tp]
+    return max(begin, shelf.read_from), end
 
 
 async def _read_on(
@@ -167,9 +171,16 @@ async def _read_on(
     consumer.assign([tp])
     # The explicit offset: seek_to_beginning loses a race against the reset policy.
     consumer.seek(tp, begin)
-    while (at := await consumer.position(tp)) < end:
+    what = f"reading {tp.topic}/{tp.partition}"
+    loop = asyncio.get_running_loop()
+    reached, moved_at = begin, loop.time()
+    while (at := await within(ASK_SECONDS, consumer.position(tp), what)) < end:
+        if at > reached:
+            reached, moved_at = at, loop.time()
+        elif loop.time() - moved_at > ASK_SECONDS:
+            raise Overdue(f"{what}: nothing from {at} on, {end} is its end")
         restoring(tp.partition, at - begin, end - begin)
-        fetched = await consumer.getmany(tp, timeout_ms=200)
+        fetched = await within(ASK_SECONDS, consumer.getmany(tp, timeout_ms=200), what)
         run.take(fetched.get(tp, ()))
         if known is None or known == run.named:
             run.put_much()

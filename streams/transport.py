@@ -6,15 +6,21 @@ travel in the worker's own transactions, so Faust commits nothing.
 """
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import aiokafka
+from aiokafka import TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 
 from schemas.topics import FACTS
+
+POLL_SECONDS = 0.1
+
+RETRY_SECONDS = 1.0
 
 _RANK = {topic: rank for rank, topic in enumerate(FACTS)}
 
@@ -70,36 +76,54 @@ class BatchConsumer(driver.Consumer):
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
-        """Fetch once and yield what came, partition by partition."""
-        try:
-            records, active = await self._wait_next_records(timeout)
-        except KeyError as gone:
-            # aiokafka trips over its own buffer when a seek empties it meanwhile. What it had taken
-            # out before is lost here, so everything is read again from what is committed.
-            self.log.warning("fetch interrupted by a seek of %s; reading again", gone)
-            await self.perform_seek()
+        """Fetch once and yield what came, partition by partition.
+
+        Looks again after a tenth of a second, or a topic that was paused meanwhile would wait for
+        the others' records before it is asked for.
+        """
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)  # type: ignore[arg-type]
+        active = self._get_active_partitions()
+        if not active:
+            await self.sleep(POLL_SECONDS)
             return
         generation = self.app.consumer_generation_id
-        if records is None or self.should_stop:
+        try:
+            records = await self._getmany(active_partitions=active, timeout=POLL_SECONDS)
+        except KafkaError as error:
+            if self.should_stop or isinstance(error, ConsumerStoppedError):
+                raise
+            # About one partition; the others' records come with the next call.
+            self.log.warning("fetching: %r", error)
+            await self.sleep(RETRY_SECONDS)
             return
-        if not self.flow_active:
-            # A rebalance came in between: what was fetched belongs to the past.
-            await self.perform_seek()
-            return
-        # Their order saves records of a later topic the rest until those before them are folded.
+        # Their order saves records of a later topic the wait until those before them are folded.
         for tp, batch in sorted(records.items(), key=lambda found: _RANK.get(found[0].topic, 0)):
+            if self.should_stop:
+                return
             if not self.flow_active or self.app.consumer_generation_id != generation:
-                break
-            if batch and (active is None or tp in active or tp in self._buffered_partitions):
+                # A rebalance came in between, and the consumer thinks that these were read.
+                self.seek_soon(TP(*tp), batch[0].offset)
+            elif batch:
                 yield TP(*tp), _message(TP(*tp), batch, generation)
 
+    def seek_soon(self, tp: TP, offset: int) -> None:
+        """Read a partition from an offset; done in the consumer's own thread and loop.
+
+        From another thread it would pull the consumer's buffers away under its feet. A partition
+        that was given up meanwhile is somebody else's to read.
+        """
+        consumer: Any = self._thread._consumer
+
+        def seek() -> None:
+            with suppress(IllegalStateError, AssertionError):
+                consumer.seek(TopicPartition(tp.topic, tp.partition), offset)
+
+        self._thread.thread_loop.call_soon_threadsafe(seek)
+
     async def perform_seek(self) -> None:
-        """Read every partition again from what is committed."""
-        try:
-            await super().perform_seek()
-        except (IllegalStateError, AssertionError) as gone:
-            # The partitions changed hands meanwhile; once they are assigned, all are sought again.
-            self.log.warning("seeking interrupted by a rebalance: %s", gone)
+        """Nothing: with an assignment, aiokafka reads from what is committed by itself, and each
+        partition seeks its own position once it is open."""
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit nothing: offsets are committed inside the worker's transactions."""

@@ -8,30 +8,54 @@ from faust import Service
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from streams.ownership import Figures, Ownership
+from streams.health import Health
+from streams.lifecycle import State
+from streams.partition_task import WorkerMetrics
 
 
-class FiguresCollector:
+class MetricsCollector:
     """The worker's figures as Prometheus metrics."""
 
-    def __init__(self, ownership: Ownership) -> None:
-        self._ownership = ownership
+    def __init__(self, metrics: WorkerMetrics, health: Health) -> None:
+        self._metrics = metrics
+        self._health = health
 
     def collect(self) -> list[Metric]:
         """One family for each figure."""
-        figures: Figures = self._ownership.figures
-        events = CounterMetricFamily("shilu_events", "Input records brought into the ledger")
-        events.add_metric([], figures.events)
-        transactions = CounterMetricFamily("shilu_transactions", "Kafka transactions committed")
-        transactions.add_metric([], figures.transactions)
-        failures = CounterMetricFamily("shilu_transaction_failures", "Batches read again")
-        failures.add_metric([], figures.failures)
+        found, report = self._metrics, self._health.report()
         outcomes = CounterMetricFamily("shilu_outcomes", "Records by outcome", labels=["outcome"])
-        for outcome, count in sorted(figures.outcomes.items()):
+        for outcome, count in sorted(found.outcomes.items()):
             outcomes.add_metric([outcome], count)
-        partitions = GaugeMetricFamily("shilu_partitions", "Partitions open in this worker")
-        partitions.add_metric([], len(self._ownership.open))
-        return [events, transactions, failures, outcomes, partitions]
+        states = GaugeMetricFamily(
+            "shilu_partition_states", "Partitions of this worker by state", labels=["state"]
+        )
+        for state in State:
+            states.add_metric([state.value], list(report["states"].values()).count(state.value))
+        counters = [
+            _counter("shilu_events", "Input records brought into the ledger", found.events),
+            _counter("shilu_transactions", "Kafka transactions committed", found.transactions),
+            _counter("shilu_transaction_failures", "Partitions opened anew", found.failures),
+            _counter("shilu_abandoned_waits", "Waits that were given up", report["abandoned"]),
+        ]
+        return [
+            *counters,
+            outcomes,
+            _gauge("shilu_partitions", "Partitions open in this worker", len(report["partitions"])),
+            states,
+            _gauge("shilu_ready", "1 if this worker is ready", int(report["ready"])),
+        ]
+
+
+def _counter(name: str, text: str, value: int) -> Metric:
+    family = CounterMetricFamily(name, text)
+    family.add_metric([], value)
+    return family
+
+
+def _gauge(name: str, text: str, value: int) -> Metric:
+    family = GaugeMetricFamily(name, text)
+    family.add_metric([], value)
+    return family
 
 
 class Web(Service):
@@ -39,8 +63,8 @@ class Web(Service):
 
     def __init__(
         self,
-        ownership: Ownership,
-        health: Callable[[], dict[str, Any]],
+        metrics: WorkerMetrics,
+        health: Health,
         port: int,
         announce: Callable[[int], None],
         **kwargs: Any,
@@ -50,7 +74,7 @@ class Web(Service):
         self._port = port
         self._announce = announce
         self._registry = CollectorRegistry()
-        self._registry.register(FiguresCollector(ownership))
+        self._registry.register(MetricsCollector(metrics, health))
 
     async def on_start(self) -> None:
         """Open the port."""
@@ -67,7 +91,7 @@ class Web(Service):
         await self._runner.cleanup()
 
     async def _say_health(self, _: web.Request) -> web.Response:
-        health = self._health()
+        health = self._health.report()
         return web.json_response(health, status=200 if health["ready"] else 503)
 
     async def _say_metrics(self, _: web.Request) -> web.Response:

@@ -199,8 +199,7 @@ def _run(
     try:
         faust.Worker(
             parts.app,
-            parts.catalogue,
-            parts.web,
+            *parts.services,
             loglevel="info",
             redirect_stdouts=False,
             quiet=not sys.stderr.isatty(),
