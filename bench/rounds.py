@@ -105,4 +105,5 @@ def start_of(
         tuple(word.format(**words) for word in contestant.command),
         {name: value.format(**words) for name, value in contestant.environment},
         home / "log",
+        home,
     )

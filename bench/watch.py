@@ -10,21 +10,32 @@ from pathlib import Path
 
 import psutil
 
+from bench.words import last_words
+
 POLL_SECONDS = 0.2
 STOP_SECONDS = 30.0
+START_SECONDS = 30.0
+"""A JVM or an interpreter on a busy machine may take so long until its first commit."""
+STALL_SECONDS = 10.0
+"""From then on, a run without progress for so long stands still, and is no result."""
 
 
 class Failed(Exception):
-    """A contestant ended before its work was done; says what it said last."""
+    """A contestant ended or stood still before its work was done; says what it said last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One process to be started."""
+    """One process to be started; `home` is its SHILU_HOME, if it notes itself there."""
 
     command: tuple[str, ...]
     environment: dict[str, str]
     log: Path
+    home: Path | None = None
+
+    def last_words(self) -> str:
+        """The end of its log, and /health if it answers."""
+        return last_words(self.log, self.home)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +116,20 @@ def watch(
     done: Callable[[], int] | None,
     seconds_max: float,
     told: Callable[[int], None],
+    stall_seconds: float = STALL_SECONDS,
 ) -> Measured:
-    """Start a process and measure it and all it starts, until all facts are done or the time is up.
+    """Start a process, measure it and all it starts until all facts are done or the time is up.
 
-    `done` says how many facts are; None: a contestant is done when it has ended. Raises Failed.
+    `done` says how many facts are; None: a contestant is done when it has ended. Raises Failed,
+    also for one that stands still for `stall_seconds`: what it did before is no rate of anything.
     """
     began = time.monotonic()
     process = _spawn(start)
     try:
         if done is None:
             return _until_ended(start, process, facts, began)
-        return _until_done(start, process, facts, done, began, seconds_max, told)
+        limits = _Limits(began, seconds_max, stall_seconds)
+        return _until_done(start, process, facts, done, limits, told)
     finally:
         family = _children(process)
         process.terminate()
@@ -133,32 +147,54 @@ def _children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
         return []
 
 
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """When a run began (monotonic), how long it may take, and how long it may stand still."""
+
+    began: float
+    seconds_max: float
+    stall_seconds: float
+
+
 def _until_done(
     start: Start,
     process: subprocess.Popen[bytes],
     facts: int,
     done: Callable[[], int],
-    began: float,
-    seconds_max: float,
+    limits: _Limits,
     told: Callable[[int], None],
 ) -> Measured:
+    """The time is up only where something has moved: who stands still then has not done so much."""
     tree = Tree(psutil.Process(process.pid))
     samples = [Sample(0, 0.0, 0.0)]
-    while samples[-1].events < facts and (now := time.monotonic() - began) < seconds_max:
+    while (last := samples[-1]).events < facts:
         # Asked first: one that ends by itself may have done so since.
         events = done()
-        cpu = tree.look()
-        if events > samples[-1].events:
+        now, cpu = time.monotonic() - limits.began, tree.look()
+        if events > last.events:
+            if now > limits.seconds_max and last.events:
+                break
             samples.append(Sample(events, now, cpu))
             told(events)
         elif process.poll() is not None and done() < facts:
-            raise Failed(_last_words(start))
+            raise Failed(start.last_words())
+        elif now - last.wall_seconds > (
+            limits.stall_seconds if last.events else max(START_SECONDS, limits.stall_seconds)
+        ):
+            raise Failed(_stalled(last, now, facts, start))
+        elif not last.events and now > limits.seconds_max:
+            raise Failed(f"nothing done in {limits.seconds_max:.0f} s\n{start.last_words()}")
         time.sleep(POLL_SECONDS)
     end = samples[-1]
-    if end.events == 0:
-        raise Failed(f"nothing done in {seconds_max:.0f} s\n{_last_words(start)}")
     half = next(sample for sample in samples if sample.events * 2 >= end.events)
     return Measured(end, half, tree.peak_bytes >> 20)
+
+
+def _stalled(last: Sample, now: float, facts: int, start: Start) -> str:
+    return (
+        f"stood still: {last.events:,} of {facts:,} facts after {last.wall_seconds:.1f} s, "
+        f"and nothing in the {now - last.wall_seconds:.0f} s since\n{start.last_words()}"
+    )
 
 
 def _until_ended(
@@ -168,7 +204,7 @@ def _until_ended(
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise Failed(_last_words(start))
+        raise Failed(start.last_words())
     end = Sample(facts, time.monotonic() - began, used.ru_utime + used.ru_stime)
     return Measured(end, end, used.ru_maxrss >> 10)
 
@@ -190,7 +226,3 @@ def _reap(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _last_words(start: Start) -> str:
-    return start.log.read_text("utf-8", "replace")[-2000:]

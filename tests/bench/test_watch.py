@@ -62,10 +62,43 @@ def test_one_that_goes_on_is_measured_up_to_where_it_was_done_and_then_stopped(
 
 def test_what_was_done_when_the_time_was_up_counts(tmp_path: Path) -> None:
     idle = start(tmp_path, "import time; time.sleep(600)")
-    found = watch(idle, facts=1_000, done=counting([0, 10, 20]), seconds_max=2.0, told=nothing)
-    # The last step seen, not the end of the time: nothing is known of what lies between.
-    assert found.end.events == 20
-    assert found.end.wall_seconds < 2.0
+    found = watch(idle, facts=1_000, done=counting(list(range(0, 900, 10))), seconds_max=2.0,
+                  told=nothing)  # fmt: skip
+    # The last step seen before the end of the time: nothing is known of what lies between.
+    assert 10 <= found.end.events < 200
+    assert found.end.wall_seconds <= 2.0
+
+
+SAYS_ITS_HEALTH = """
+import http.server, json, os, pathlib, threading
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers(); self.wfile.write(b'{"partitions": [4, 5, 7]}')
+    def log_message(self, *_): pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Page)
+run = pathlib.Path(os.environ["BENCH_HOME"]) / "run"
+run.mkdir()
+(run / "a.json").write_text(json.dumps({"facts": {"port": server.server_port}}))
+print("flow resumed", flush=True)
+server.serve_forever()
+"""
+
+
+@pytest.mark.parametrize("seconds_max", [60.0, 1.0], ids=["in its time", "as its time ends"])
+def test_one_that_stands_still_fails_with_its_last_words_and_is_no_slow_one(
+    tmp_path: Path, seconds_max: float
+) -> None:
+    command = (sys.executable, "-c", SAYS_ITS_HEALTH)
+    stuck = Start(command, {"BENCH_HOME": str(tmp_path)}, tmp_path / "log", tmp_path)
+    began = time.monotonic()
+    with pytest.raises(Failed) as failed:
+        watch(stuck, facts=400_000, done=counting([0, 1_000, 38_935]), seconds_max=seconds_max,
+              told=nothing, stall_seconds=2.0)  # fmt: skip
+    assert 2 <= time.monotonic() - began < 20
+    said = str(failed.value)
+    assert "stood still: 38,935 of 400,000 facts" in said
+    assert "flow resumed" in said
+    assert 'a /health 200: {"partitions": [4, 5, 7]}' in said
 
 
 @pytest.mark.parametrize("ends", [True, False])
