@@ -18,8 +18,8 @@ CORE := $(wildcard schemas/*.py ledger/*.py streams/batch.py streams/forms.py st
 # Compiled to bytecode once, also where Python may not write it: a second of every command's start.
 PACKAGES := schemas ledger producers streams consumers vault deploy
 
-.PHONY: demo test waiting reckoned faults plain compile check fix bench bench-quick bench-all bench-sink bench-trail \
-  bench-questions bench-recovery bench-latency bench-growth bench-verify docs clean
+.PHONY: demo test waiting reckoned faults soak plain compile check fix bench bench-quick bench-starts bench-all \
+  bench-sink bench-trail bench-questions bench-recovery bench-latency bench-growth bench-verify docs clean
 
 demo: $(VENV)/.run  ## the main job on realistic input, then the totals
 	@$(BIN)/shilu demo
@@ -40,8 +40,13 @@ reckoned:
 	    { ! ls ledger/*.so >/dev/null 2>&1 || SHILU_PLAIN=1 $(BIN)/python -m pytest $(PLAIN_TESTS); }; \
 	  } >$(RECKONED) 2>&1; done=$$?; cat $(RECKONED); exit $$done
 
-faults: $(VENV)/.dev  ## the long fault runs
-	SHILU_FAULTS=long $(BIN)/python -m pytest -s -m faults tests/faults
+faults: $(VENV)/.dev  ## the long fault runs, into docs/reliability.md; FAULTS="-k sealer" for some
+	SHILU_FAULTS=long $(BIN)/python -m pytest -s -m faults tests/faults tests/trail/test_full_disk.py $(FAULTS); \
+	  done=$$?; $(BIN)/python -m bench.reliability; exit $$done
+
+soak: $(VENV)/.dev  ## a deployment under load and faults: HOURS=1, EVERY=300 seconds, SEED to repeat
+	$(BIN)/python -m bench.soak --hours $(or $(HOURS),1) --every $(or $(EVERY),300) $(if $(SEED),--seed $(SEED)) $(SOAK); \
+	  done=$$?; $(BIN)/python -m bench.reliability; exit $$done
 
 compile: $(VENV)/.run  ## the core as C, where a compiler is
 
@@ -63,6 +68,9 @@ bench: $(VENV)/.dev $(QUIX)/.done  ## the worker beside its peers, into docs/per
 
 bench-quick: $(VENV)/.dev  ## the worker beside Kafka Streams, in three minutes
 	@$(BIN)/python -m bench.run --quick
+
+bench-starts: $(VENV)/.dev  ## 20 starts of two and three workers behind a backlog; STARTS, FACTS, SEED
+	@$(BIN)/python -m bench.starts --starts $(or $(STARTS),20) --facts $(or $(FACTS),200000) $(if $(SEED),--seed $(SEED)) $(BENCH_STARTS)
 
 bench-sink: $(VENV)/.bench  ## the sink beside the raw insert
 	$(BIN)/python -m bench.sink

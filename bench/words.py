@@ -12,8 +12,10 @@ _ASK_SECONDS = 5.0
 
 def last_words(log: Path, home: Path | None = None) -> str:
     """The end of a log, and what the processes noted under a SHILU_HOME answer, if any do."""
-    said = [log.read_text("utf-8", "replace")[-_LOG_CHARACTERS:]] if log.exists() else []
-    return "\n".join([*said, *(health(home) if home else ())])
+    lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
+    # Faust draws tables of its topics.
+    said = "\n".join(line for line in lines if not line.startswith(("|", "+--")))
+    return "\n".join([said[-_LOG_CHARACTERS:], *(health(home) if home else ())])
 
 
 def health(home: Path) -> Iterator[str]:

@@ -5,7 +5,7 @@ it, accounts and postings in step.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,8 +23,9 @@ Source = tuple[str, int, int]
 """Topic, partition, offset."""
 
 
-def read(bootstrap: str, *topics: str) -> Iterator[Any]:
-    """Every committed record of some topics, up to where they end now."""
+def read(bootstrap: str, *topics: str, only: Collection[int] | None = None) -> Iterator[Any]:
+    """Every committed record of some topics, or of some of their partitions, up to where they end
+    now."""
     consumer = KafkaConsumer(
         bootstrap_servers=bootstrap,
         isolation_level="read_committed",
@@ -36,6 +37,7 @@ def read(bootstrap: str, *topics: str) -> Iterator[Any]:
             TopicPartition(topic, partition)
             for topic in topics
             for partition in consumer.partitions_for_topic(topic) or ()
+            if only is None or partition in only or topic == CATALOGUE
         ]
         consumer.assign(tps)
         ends = consumer.end_offsets(tps)
@@ -57,10 +59,10 @@ class Log:
     accounts: dict[str, Account] = field(default_factory=dict)
 
 
-def take(bootstrap: str) -> Log:
-    """Read everything."""
+def take(bootstrap: str, only: Collection[int] | None = None) -> Log:
+    """Read everything, or what some partitions have."""
     log = Log()
-    for raw in read(bootstrap, CATALOGUE, *FACTS):
+    for raw in read(bootstrap, CATALOGUE, *FACTS, only=only):
         source = (raw.topic, raw.partition, raw.offset)
         key = None if raw.key is None else raw.key.decode("utf-8", "replace")
         try:
@@ -73,15 +75,15 @@ def take(bootstrap: str) -> Log:
             log.inputs[source] = record
         elif record is not None:
             log.catalogue.append(record)
-    for raw in read(bootstrap, POSTINGS):
+    for raw in read(bootstrap, POSTINGS, only=only):
         posting = decode_output(raw.value)
         assert isinstance(posting, Posting)
         log.postings[raw.partition].append(posting)
-    for raw in read(bootstrap, QUARANTINE):
+    for raw in read(bootstrap, QUARANTINE, only=only):
         entry = decode_output(raw.value)
         assert isinstance(entry, Quarantined)
         log.quarantined.append(entry)
-    for raw in read(bootstrap, ACCOUNTS):
+    for raw in read(bootstrap, ACCOUNTS, only=only):
         if (stored := decode_output(raw.value)) and isinstance(stored, Account):
             log.accounts[stored.volunteer_id] = stored
     return log
@@ -104,9 +106,12 @@ def _answered(log: Log) -> Counter[Source]:
     return answers
 
 
-def judge(bootstrap: str) -> list[str]:
-    """Everything that is wrong with the ledger of a cluster, as sentences; [] if it is right."""
-    log = take(bootstrap)
+def judge(bootstrap: str, only: Collection[int] | None = None) -> list[str]:
+    """Everything that is wrong with the ledger of a cluster, as sentences; [] if it is right.
+
+    `only`: some of its partitions, where nobody is merged with somebody of another one.
+    """
+    log = take(bootstrap, only)
     answers = _answered(log)
     found = [f"lost: {source}" for source in log.inputs if not answers[source]]
     found += [f"{n} times: {source}" for source, n in answers.items() if n > 1]

@@ -6,19 +6,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from kafka import KafkaProducer
 
+from bench.words import health, last_words
 from consumers.ask import At, find_owner
 from deploy.broker import Broker
 from deploy.lag import worker_lag
 from producers.simulate import Plan, Sending, simulate
 from schemas.times import day
 from tests.conftest import create_topics
+from tests.judge import judge
 
+HISTORY_DAYS = 28
 SESSION_SECONDS = 6.0
 PATIENCE_SECONDS = 120.0
 
@@ -74,6 +77,11 @@ class Sender:
             if ahead > 0.01:
                 time.sleep(ahead)
 
+    @property
+    def is_sending(self) -> bool:
+        """Has it begun, and is not at its end?"""
+        return self._thread.is_alive()
+
     def finish(self, *, early: bool = False) -> None:
         """Send the rest (or stop early) and wait for every acknowledgement."""
         if early:
@@ -85,16 +93,25 @@ class Sender:
 
 
 class Cluster:
-    """A broker, workers and a sink as processes of their own."""
+    """A broker, workers, a sink and a sealer as processes of their own.
 
-    def __init__(self, home: Path) -> None:
+    Facts bear the producers' time, or else the broker's, which is what a deployment has unless it
+    says otherwise. `prepared`: the folder holds a broker's data with topics already.
+    """
+
+    def __init__(
+        self, home: Path, *, producer_time: bool = True, prepared: bool = False, heap: str = "256m"
+    ) -> None:
         self.home = home
-        self.broker = Broker(home / "kafka", tied_to_parent=True)
+        self.producer_time = producer_time
+        self.broker = Broker(home / "kafka", tied_to_parent=True, heap=heap)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._prepared = prepared
 
     def __enter__(self) -> "Cluster":
         self.broker.start()
-        create_topics(self.broker.bootstrap)
+        if not self._prepared:
+            create_topics(self.broker.bootstrap, producer_time=self.producer_time)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -102,26 +119,58 @@ class Cluster:
             self.kill(name, expect_alive=False)
         self.broker.stop()
 
-    def start(self, name: str, *arguments: str) -> None:
-        """Start a shilu process under a name."""
-        log = self.home / f"{name}.log"
-        with log.open("ab") as out:
+    def start(
+        self, name: str, *arguments: str, inside: Sequence[str] = (), **environment: str
+    ) -> None:
+        """Start a shilu process under a name; `inside`: what its command is put behind."""
+        with self.log_of(name).open("ab") as out:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "deploy.cli", *arguments],
-                env={
-                    **os.environ,
-                    "SHILU_HOME": str(self.home),
-                    "SHILU_BOOTSTRAP": self.broker.bootstrap,
-                },
+                [*inside, sys.executable, "-m", "deploy.cli", *arguments],
+                env=self.environment() | environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
             )
 
-    def worker(self, name: str, processes: int = 1) -> None:
+    def environment(self) -> dict[str, str]:
+        """What a process of this cluster needs to know; it speaks English."""
+        return {
+            **os.environ,
+            "SHILU_HOME": str(self.home),
+            "SHILU_BOOTSTRAP": self.broker.bootstrap,
+            "SHILU_LANG": "en",
+        }
+
+    def shilu(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "deploy.cli", *arguments],
+            env=self.environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def log_of(self, name: str) -> Path:
+        """Where a process says what it does."""
+        return self.home / f"{name}.log"
+
+    def words(self) -> str:
+        """What every process said last, and what those that answer say of themselves."""
+        said = [f"== {name}\n{last_words(self.log_of(name))}" for name in self.processes]
+        return "\n".join([*said, *health(self.home)])
+
+    def worker(
+        self, name: str, processes: int = 1, *, inside: Sequence[str] = (), **environment: str
+    ) -> None:
         """Start a worker."""
         session = ("--session-seconds", str(SESSION_SECONDS))
-        self.start(name, "worker", "--name", name, "--processes", str(processes), *session)
+        named = ("worker", "--name", name, "--processes", str(processes))
+        self.start(name, *named, *session, inside=inside, **environment)
+
+    def sealer(self, name: str) -> None:
+        """Start a sealer, with a key made first if there is none."""
+        if not (self.home / "keys").exists():
+            done = self.shilu("keys", "init")
+            assert done.returncode == 0, done.stderr
+        self.start(name, "seal", "--every", "1")
 
     def trail_owned(self) -> bool:
         """Does a live sink answer for the trail?"""
@@ -133,18 +182,7 @@ class Cluster:
 
     def reconciled(self) -> str:
         """What `shilu reconcile` says, which must be that all is well."""
-        done = subprocess.run(
-            [sys.executable, "-m", "deploy.cli", "reconcile", "--wait", "60"],
-            env={
-                **os.environ,
-                "SHILU_HOME": str(self.home),
-                "SHILU_BOOTSTRAP": self.broker.bootstrap,
-                "SHILU_LANG": "en",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = self.shilu("reconcile", "--wait", "60")
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -195,14 +233,25 @@ class Cluster:
         return wait_until(lambda: self.folded() > before, f"progress {what}", seconds)
 
 
-def history(events: int, seed: int) -> Iterator[Sending]:
-    """A simulated history in which everything goes wrong that goes wrong in the field."""
+def settle(cluster: Cluster, sender: Sender) -> str:
+    """Stop sending, let the workers catch up, and judge; how much was judged, in words."""
+    sender.finish(early=True)
+    wait_until(lambda: cluster.behind() == 0, "the workers have caught up")
+    assert judge(cluster.broker.bootstrap) == []
+    return f"{sender.sent:,} records sent, none lost, none double, balances right"
+
+
+def history(events: int, seed: int, start_on: int | None = None) -> Iterator[Sending]:
+    """A simulated history in which everything goes wrong that goes wrong in the field.
+
+    `start_on`: its first day, in days since 1970; 2025-03-01 unless said otherwise.
+    """
     return simulate(
         Plan(
             events=events,
             volunteers=max(events // 40, 20),
-            days=30,
+            days=HISTORY_DAYS,
             seed=seed,
-            start_on=day("2025-03-01"),
+            start_on=day("2025-03-01") if start_on is None else start_on,
         )
     )

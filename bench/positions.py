@@ -1,0 +1,145 @@
+"""What a broker knows of a consumer group: its commits, its members, and where the facts end.
+
+Asked with bounds in seconds; None where nobody answers in time, so that whoever watches through an
+outage goes on watching.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    OffsetSpec,  # type: ignore[attr-defined]
+)
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from schemas.topics import FACTS, PARTITIONS, TRANSFERS
+
+Offsets = dict[tuple[str, int], int]
+"""(topic, partition) -> offset."""
+
+_ANSWER_SECONDS = 5.0
+_STABLE = "Stable"
+
+
+class Group(NamedTuple):
+    """A consumer group as its coordinator has it: has it settled, and who is in it."""
+
+    stable: bool
+    members: frozenset[str]
+
+
+class Positions:
+    """One group's positions in the fact topics; a context manager, for one thread."""
+
+    def __init__(self, bootstrap: str, group: str) -> None:
+        self._bootstrap, self._group = bootstrap, group
+        self._asked = [TopicPartition(topic, p) for topic in FACTS for p in range(PARTITIONS)]
+        # One that never joins, not the admin client: that one crashes for a group that is not there
+        # yet (librdkafka 2.16.1).
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": group,
+                "enable.auto.commit": False,
+                # What is committed for good; the default would wait for open transactions.
+                "isolation.level": "read_uncommitted",
+                "log_level": 0,
+            }
+        )
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        self._groups: KafkaAdminClient | None = None
+
+    def committed(self) -> Offsets | None:
+        """The next offset to be folded of each fact partition, 0 where nothing is committed."""
+        try:
+            found = self._consumer.committed(self._asked, timeout=_ANSWER_SECONDS)
+        except KafkaException:  # its coordinator is not there, or not yet
+            return None
+        return {(at.topic, at.partition): max(at.offset, 0) for at in found}
+
+    def ends(self) -> Offsets | None:
+        """Where each fact partition ends for those who read what is committed."""
+        try:
+            return ends_of(self._admin, self._asked, IsolationLevel.READ_COMMITTED)
+        except (KafkaException, TimeoutError):
+            return None
+
+    def group(self) -> Group | None:
+        """State and members of the group."""
+        try:
+            if self._groups is None:
+                self._groups = KafkaAdminClient(bootstrap_servers=self._bootstrap)
+            said = self._groups.describe_groups([self._group])[self._group]
+        except (KafkaError, OSError):
+            # One that has failed once is not asked again.
+            self._forget()
+            return None
+        members = frozenset(str(member["member_id"]) for member in said["members"])
+        return Group(said["group_state"] == _STABLE, members)
+
+    def _forget(self) -> None:
+        if self._groups is not None:
+            with suppress(KafkaError, OSError):
+                self._groups.close()
+        self._groups = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._forget()
+        self._consumer.close()
+
+
+def by_partition(offsets: Mapping[tuple[str, int], int]) -> dict[int, int]:
+    """Offsets summed over the topics of each partition."""
+    found = dict.fromkeys(range(PARTITIONS), 0)
+    for (_, partition), offset in offsets.items():
+        found[partition] += offset
+    return found
+
+
+def left(
+    committed: Mapping[tuple[str, int], int], ends: Mapping[tuple[str, int], int]
+) -> dict[int, int]:
+    """Facts that each partition has not folded yet.
+
+    Transfers apart: behind the last of them lies a transaction's marker, which nobody folds.
+    """
+    found = dict.fromkeys(range(PARTITIONS), 0)
+    for (topic, partition), end in ends.items():
+        if topic != TRANSFERS:
+            found[partition] += max(end - committed.get((topic, partition), 0), 0)
+    return found
+
+
+def settled(now: Group | None, before: Iterable[str], expected: int) -> bool:
+    """Has the group settled, with so many members, since it had those of `before`?
+
+    Who was killed stays a member until the session times out, so their number says too little.
+    """
+    if now is None or not now.stable or len(now.members) != expected:
+        return False
+    return now.members != frozenset(before)
+
+
+def ends_of(admin: AdminClient, places: Iterable[TopicPartition], level: IsolationLevel) -> Offsets:
+    """Where some partitions end for readers of a level; raises KafkaException, TimeoutError."""
+    latest: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    futures = admin.list_offsets(
+        dict.fromkeys(places, latest), isolation_level=level, request_timeout=_ANSWER_SECONDS
+    )
+    return {
+        (at.topic, at.partition): future.result(_ANSWER_SECONDS).offset
+        for at, future in futures.items()
+    }
