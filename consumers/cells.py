@@ -27,6 +27,7 @@ from consumers.cell_bytes import (
     wholes,
 )
 from schemas.codec import BY_ID, LATEST, Schema
+from schemas.strictjson import loads
 from schemas.times import iso_date, rfc3339
 
 _FORMULA = "=+-@\t\r'"
@@ -144,7 +145,7 @@ def _form(schema: Schema) -> Form:
 
 
 def _made(schema: Schema) -> Form:
-    fields = json.loads(schema.text)["fields"]
+    fields = loads(schema.text)["fields"]
     named: dict[str, Any] = {}
     columns, parts = [], {}
     for field in fields:
@@ -201,7 +202,7 @@ def _scalar(kind: Any, named: dict[str, Any]) -> tuple[Callable[[Any], Cell], En
         case "boolean":
             shown, encoded = (lambda value: str(value).lower()), _FLAGS.__getitem__
         case _:
-            shown, encoded = _json_cell, lambda cell: _nested(kind, named, json.loads(cell))
+            shown, encoded = _json_cell, lambda cell: _nested(kind, named, loads(cell))
     return shown, encoded, lambda cells: list(map(encoded, cells))
 
 

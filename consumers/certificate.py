@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Literal
 
+from schemas.strictjson import loads
+
 State = Literal["valid", "amended", "superseded", "revoked", "withdrawn", "refused", "pending"]
 
 RANDOM_BYTES = 10
@@ -176,7 +178,7 @@ def payload_of(snapshot: Snapshot) -> bytes:
 def snapshot_in(payload: bytes) -> Snapshot:
     """The snapshot of a payload; raises ValueError for any other bytes."""
     try:
-        claims = json.loads(payload)
+        claims = loads(payload)
         said = claims["service"]
         found = Snapshot(
             number=number_of(claims["jti"]),

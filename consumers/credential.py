@@ -20,6 +20,7 @@ from joserfc.util import urlsafe_b64encode
 
 from consumers.certificate import Snapshot, snapshot_in
 from consumers.notes import ED25519, SignerKey, VerifierKey
+from schemas.strictjson import loads
 
 CREDENTIAL = "JWT"
 _SEAL = "shilu-seal+jwt"
@@ -85,7 +86,7 @@ def opened_pdf(pdf: bytes, keys: Sequence[VerifierKey]) -> Credential:
     seal = next(_tokens(pdf, _SEAL), None)
     if seal is None:
         raise BadCredential("not_whole", "no seal")
-    said = json.loads(_signed(seal, keys, _SEAL))
+    said = loads(_signed(seal, keys, _SEAL))
     bare = pdf.replace(seal.encode(), b"." * len(seal))
     if said.get("pdf_sha256") != sha256(bare).hexdigest():
         raise BadCredential("changed", str(said.get("jti")))

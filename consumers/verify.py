@@ -6,7 +6,6 @@ stretch between two checkpoints is known. Nothing of the bundle is believed but 
 """
 
 import gc
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -19,6 +18,7 @@ from consumers.notes import BadNote, Checkpoint, VerifierKey, opened
 from consumers.sealed_logs import CHUNK, kind_of, order
 from consumers.tiles import Tiles, TilesDiffer
 from ledger.merkle import Range, grow, joined, leaf_hashes
+from schemas.strictjson import loads
 
 _FAULTS_KEPT = 100
 
@@ -132,7 +132,7 @@ def _signed(
     lines = (folder / "checkpoints.jsonl").read_text("utf-8").splitlines()
     for n, line in enumerate(lines):
         try:
-            note, _ = opened(json.loads(line), own)
+            note, _ = opened(loads(line), own)
             said = Checkpoint.parse(note.text)
             if said.origin != origin:
                 raise BadNote(f"a checkpoint of {said.origin}")

@@ -13,6 +13,7 @@ from typing import Any
 from schemas import events, posting
 from schemas.codec import EVENT_TYPES, LATEST, OUTPUT_TYPES
 from schemas.topics import ACCOUNTS, KEY_OF, POSTINGS, QUARANTINE, TOPIC_OF
+from schemas.validity import ROLES
 
 _MEANINGS: dict[str, dict[str, str]] = json.loads(
     (files("deploy") / "meanings.json").read_text(encoding="utf-8")
@@ -26,13 +27,14 @@ _OUTPUTS = {
     "Quarantined": (QUARANTINE, "原消息的键 · the original key"),
 }
 
-_CODES = ("reason", "kind", "service_field", "role", "dimension", "source_system", "action",
+_CODES = ("reason", "kind", "service_field", "dimension", "source_system", "action",
           "purpose")  # fmt: skip
 _TEXTS = (
     "name", "app", "region", "timezone", "comment_ref", "identity_hash", "content_ref", "row_hash",
     "checkpoint_origin",
 )  # fmt: skip
 _LIMITS = {
+    "role": " ".join(f"`{role}`" for role in ROLES),
     "evidence": "至多 16 条,每条 1–256 字符 · at most 16, each 1–256 printable characters",
     "scores": "1–16",
     "score": "1–5",
@@ -62,12 +64,16 @@ Generated from `schemas/`; do not edit by hand: change that or `deploy/meanings.
 `make docs`.
 
 字节格式:1 字节 0、4 字节模式编号(大端)、Avro 二进制;编号见 `schemas/ids.lock.json`。
-JSON 格式用同样的字段名,时刻写作带时差的 RFC 3339,日期写作 ISO 日期,字节写作十六进制;
-有默认值的字段可以省略。任何地方都没有浮点数。
+JSON 格式用同样的字段名,同一字段不得写两次,有默认值的可以省略。时刻写作带时差的 RFC 3339
+(`2025-03-01T08:55:00+08:00`,不接受 ISO 8601 的其他写法),日期写作 `2025-03-01`,字节写作十六进制。
+任何地方都没有浮点数。编号、代码、文字里不得有身份证号、手机号,编号里不得有汉字:
+这样的事件以 `personal_data` 退回,不复述其值。
 On the wire: byte 0, a 4-byte big-endian schema id, Avro binary; ids are in
-`schemas/ids.lock.json`. The JSON form has the same field names, with instants as RFC 3339 with an
-offset, days as ISO dates and bytes as hex; fields with a default may be left out. There is no
-floating point anywhere.
+`schemas/ids.lock.json`. The JSON form has the same field names; none may be given twice, those with
+a default may be left out. Instants are RFC 3339 with an offset (`2025-03-01T08:55:00+08:00`; no
+other form of ISO 8601), days `2025-03-01`, bytes hex. There is no floating point anywhere. No id,
+code or text may hold an identity number or a mobile number, no id a Chinese character: such an
+event is refused as `personal_data`, and what was found is not repeated.
 
 每种类型的完整样例(JSON 与字节)在 `schemas/examples/good`,会被退回的在
 `schemas/examples/bad`,原因代码在 `schemas/reasons.json`。

@@ -136,9 +136,15 @@ REFUSALS = {
         "has a field that is not known; allowed: name, document, born_on, phone, region, guardian",
     ),
     "name": ("缺少,或有不可见字符,或超过 64 个字", "is missing, invisible or over 64 characters"),
+    "repeated_field": ("写了两次,请只保留一个", "is given twice: keep one"),
     "document_type": (
-        "证件类型须为 resident_id、passport、hk_macau_permit、taiwan_permit 之一",
-        "must be resident_id, passport, hk_macau_permit or taiwan_permit",
+        "证件类型须为 resident_id、passport、hk_macau_permit、taiwan_permit、"
+        "permanent_residence_2017 之一",
+        "must be resident_id, passport, hk_macau_permit, taiwan_permit or permanent_residence_2017",
+    ),
+    "document_expired": (
+        "这种旧版证件都已到期:请登记现在的证件",
+        "is an older form of which every document has expired: register the present one",
     ),
     "document_number": ("号码的写法与证件类型不符", "is not written as this type of document is"),
     "document_check": (

@@ -1,14 +1,19 @@
 """Registrations as JSON Lines: in batches to the vault, one result a line back."""
 
-import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.vault_errors import REFUSALS
+from schemas.strictjson import RepeatedField, loads
 
 LINE_BYTES_MAX = 16 * 1024
+
+_NAMES = frozenset(
+    {"name", "document", "born_on", "phone", "region", "guardian", "type", "number", "country"}
+    | {"relation", "consented_on"}
+)
 
 Batch = tuple[list[int], list[object], dict[int, dict[str, Any]]]
 """Numbers of lines, the JSON values on them, and the results of lines that have none."""
@@ -20,9 +25,10 @@ def batches(stream: BinaryIO, people_max: int) -> Iterator[Batch]:
     for number, raw in enumerate(_lines(stream), 1):
         if not raw.strip():
             continue
-        given, code = parsed(raw)
+        given, code, field = parsed(raw)
         if code:
-            faults[number] = {"status": "refused", "volunteer_id": None, "code": code, "field": ""}
+            faults[number] = {"status": "refused", "volunteer_id": None, "code": code,
+                              "field": field}  # fmt: skip
         else:
             numbers.append(number)
             people.append(given)
@@ -42,15 +48,19 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
         yield raw
 
 
-def parsed(raw: bytes) -> tuple[object, str]:
-    """The JSON value of some bytes, or why there is none."""
+def parsed(raw: bytes) -> tuple[object, str, str]:
+    """The JSON value of some bytes, or why there is none: a code, and the field it is about."""
     if len(raw) > LINE_BYTES_MAX:
-        return None, "oversized"
+        return None, "oversized", ""
     try:
         # utf-8-sig: editors on Windows put a byte order mark before the first line.
-        return json.loads(raw.decode("utf-8-sig")), ""
-    except (ValueError, RecursionError):
-        return None, "not_json"
+        return loads(raw.decode("utf-8-sig")), "", ""
+    except RepeatedField as twice:
+        # Only where every name on the way is one of ours: another may be that of a person.
+        known = set(twice.field.split(".")) <= _NAMES
+        return None, "repeated_field", twice.field if known else ""
+    except ValueError:
+        return None, "not_json", ""
 
 
 def refusal(code: str, field: str) -> ShiluError:

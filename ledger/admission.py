@@ -28,6 +28,8 @@ def barred(record: Record, catalogue: Catalogue) -> tuple[str, str] | None:
     found = faults(event)
     if found:
         fault = found[0]
+        if fault.code == "personal_data":
+            return "personal_data", f"{fault.field}, allowed: {fault.allowed}"
         return fault.code, f"{fault.field}={fault.value!r}, allowed: {fault.allowed}"
     if not isinstance(event, ClockTicked):
         field = KEY_OF.get(name, "volunteer_id")

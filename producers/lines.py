@@ -1,7 +1,6 @@
 """JSON Lines in: bytes -> lines -> events, each fault with its field and what is allowed."""
 
 import dataclasses
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -10,8 +9,10 @@ from producers.errors import UnknownZone
 from producers.zones import utc_offsets
 from schemas.events import Event, SitePublished
 from schemas.jsonform import BadEvent, event_from_json
+from schemas.personal import has_name, has_number
+from schemas.strictjson import RepeatedField, loads
 from schemas.times import instant, rfc3339
-from schemas.validity import EARLIEST, Fault
+from schemas.validity import EARLIEST, Fault, quiet
 
 LINE_BYTES_MAX = 1 << 20
 """Longest line that is read; no event of 16 KiB has a JSON form near it."""
@@ -50,12 +51,17 @@ def parse_line(number: int, raw: bytes) -> Line:
     """One line -> its event and `recorded_at`, or its first fault."""
     try:
         # utf-8-sig: editors on Windows put a byte order mark before the first line.
-        given = json.loads(raw.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        given = loads(raw.decode("utf-8-sig"))
+    except RepeatedField as twice:
+        fault = Fault("repeated_field", twice.field, "", "each field once")
+        return Line(number, None, None, None, quiet(fault))
+    except ValueError as error:
         allowed = "a JSON object in UTF-8"
         return Line(number, None, None, None, Fault("not_json", "", str(error)[:200], allowed))
     event_id = given.get("event_id") if isinstance(given, dict) else None
-    named = event_id[:64] if isinstance(event_id, str) else None
+    # Never again what may be personal: results are printed and kept.
+    tells = isinstance(event_id, str) and (has_number(event_id) or has_name(event_id))
+    named = event_id[:64] if isinstance(event_id, str) and not tells else None
     try:
         recorded_at = _take_recorded_at(given)
         return Line(number, named, _event(given), recorded_at)
@@ -73,14 +79,14 @@ def _take_recorded_at(given: Any) -> int | None:
         recorded_at = -1
     if recorded_at < EARLIEST:
         allowed = "2025-03-01T08:55:00+08:00, with offset, not before 2000"
-        raise BadEvent([Fault("value_form", "recorded_at", str(text)[:200], allowed)])
+        raise BadEvent([quiet(Fault("value_form", "recorded_at", str(text)[:200], allowed))])
     return recorded_at
 
 
 def _event(given: Any) -> Event:
     # A type that is no text would be looked up as a dict key.
     if isinstance(given, dict) and not isinstance(given.get("type"), str | None):
-        raise BadEvent([Fault("unknown_type", "type", str(given["type"])[:200], "a name")])
+        raise BadEvent([Fault("unknown_type", "type", "", "a name")])
     event = event_from_json(given)
     if not isinstance(event, SitePublished) or "utc_offsets" in given:
         return event

@@ -9,7 +9,7 @@ from schemas import times
 from schemas.codec import EVENT_TYPES, LATEST, build
 from schemas.events import Event
 from schemas.posting import Output
-from schemas.validity import Fault, faults
+from schemas.validity import Fault, faults, quiet
 
 _FIELDS = {
     name: {field["name"]: field for field in json.loads(schema.text)["fields"]}
@@ -48,7 +48,8 @@ class _Wrong(Exception):
 
 
 def _wrong(code: str, field: str, value: object, allowed: str) -> _Wrong:
-    return _Wrong(Fault(code, field, str(value)[:200], allowed))
+    # Whoever mistakes a field may have put a person's name or number there.
+    return _Wrong(quiet(Fault(code, field, str(value)[:200], allowed)))
 
 
 def _read(kind: Any, field: str, value: Any) -> Any:
@@ -101,7 +102,7 @@ def _read_record(fields: dict[str, Any], given: dict[str, Any], prefix: str) -> 
     for name in given:
         if name not in fields:
             near = difflib.get_close_matches(name, fields, 1)
-            raise _wrong("unknown_field", prefix + name, given[name],
+            raise _wrong("unknown_field", prefix + name, "",
                          f"did you mean {near[0]}?" if near else ", ".join(fields))  # fmt: skip
     for name, field in fields.items():
         if name in given:
@@ -124,7 +125,7 @@ def event_from_json(given: object) -> Event:
     if not isinstance(name, str) or name not in EVENT_TYPES:
         near = difflib.get_close_matches(str(name), EVENT_TYPES, 1)
         allowed = f"did you mean {near[0]}?" if near else ", ".join(EVENT_TYPES)
-        raise BadEvent([Fault("unknown_type", "type", str(name)[:200], allowed)])
+        raise BadEvent([_wrong("unknown_type", "type", name, allowed).fault])
     body = {key: value for key, value in given.items() if key != "type"}
     try:
         event: Event = build(EVENT_TYPES[name], _read_record(_FIELDS[name], body, ""))

@@ -1,4 +1,8 @@
-"""Is an event well formed, field by field? What an Avro schema cannot say."""
+"""Is an event well formed, field by field? What an Avro schema cannot say.
+
+Every way into a topic asks `faults`, and the ledger asks it again of what came past them all. No
+fault of `personal_data` says what was found.
+"""
 
 import re
 from collections.abc import Callable
@@ -6,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, get_args
 
 from schemas.events import Actor, Decision, Event, Score, SpanTransferred, UtcOffset
+from schemas.personal import has_name, has_number
 from schemas.times import DAY
 
 
@@ -21,10 +26,10 @@ class _Form:
         return self._pattern.fullmatch(text) is not None
 
     def fits_again(self, text: str) -> bool:
-        """Is a text that probably came before of this form?"""
+        """Is a text that probably came before of this form, and nothing personal?"""
         if text in self._known:
             return True
-        if not self.fits(text):
+        if not self.fits(text) or has_number(text):
             return False
         if len(self._known) >= _KNOWN_MAX:
             self._known.clear()
@@ -35,6 +40,11 @@ class _Form:
 _KNOWN_MAX: Final = 8_192
 
 _ID: Final = _Form(r"[A-Za-z0-9_-]{1,64}")
+# As our own clients make them, at random: nobody's number is in these.
+_RANDOM_ID: Final = _Form(
+    r"(?:[a-z]{1,2}-)?(?:[0-9a-f]{16}|[0-9a-f]{32}"
+    r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
+)
 _CODE: Final = _Form(r"[a-z0-9_]{1,64}")
 # No control characters, line separators, bidi marks and overrides, halves of surrogate pairs.
 _TEXT: Final = _Form(
@@ -47,6 +57,9 @@ EARLIEST: Final = 10_957 * DAY
 """2000-01-01 UTC; no service of ours is older."""
 LATEST: Final = 84_006 * DAY
 """2200-01-01 UTC."""
+
+ROLES: Final = ("volunteer", "organiser", "admin", "regulator", "system")
+"""In which capacity somebody acts."""
 
 STARS_MAX: Final = 16
 POINTS_MAX: Final = 1_000_000
@@ -99,7 +112,14 @@ def faults(event: Event) -> list[Fault]:
             check(found, name, value)
     if checks.has_target:
         _target_faults(found, event)
-    return found
+    return [quiet(fault) for fault in found] if found else found
+
+
+def quiet(fault: Fault) -> Fault:
+    """The fault, without the value where that may say who somebody is."""
+    field = "?" if has_number(fault.field) or has_name(fault.field) else fault.field
+    value = "" if has_number(fault.value) or has_name(fault.value) else fault.value
+    return Fault(fault.code, field, value, fault.allowed)
 
 
 _Check = Callable[[list[Fault], str, Any], None]
@@ -136,23 +156,38 @@ def _check_of(name: str) -> _Check | None:
     return _OTHERS.get(name)
 
 
+def personal_fault(field: str) -> Fault:
+    """A field that holds what a person is known by; never what it is."""
+    return Fault("personal_data", field, "", "no identity number, telephone number or name")
+
+
 def _new_id_faults(found: list[Fault], field: str, value: str) -> None:
-    if not _ID.fits(value):
+    if not _RANDOM_ID.fits(value) and (not _ID.fits(value) or has_number(value)):
         _id_faults(found, field, value)
 
 
 def _id_faults(found: list[Fault], field: str, value: str) -> None:
-    if not _ID.fits_again(value):
+    if _ID.fits_again(value):
+        return
+    if has_number(value) or has_name(value):
+        found.append(personal_fault(field))
+    else:
         found.append(Fault("id_form", field, value, "[A-Za-z0-9_-]{1,64}"))
 
 
 def _code_faults(found: list[Fault], field: str, value: str) -> None:
-    if not _CODE.fits_again(value):
+    if _CODE.fits_again(value):
+        return
+    if has_number(value):
+        found.append(personal_fault(field))
+    else:
         found.append(Fault("code_form", field, value, "[a-z0-9_]{1,64}"))
 
 
 def _text_faults(found: list[Fault], field: str, value: str) -> None:
-    if not _TEXT.fits(value):
+    if has_number(value):
+        found.append(personal_fault(field))
+    elif not _TEXT.fits(value):
         found.append(Fault("value_form", field, value, "at most 256 printable characters"))
 
 
@@ -170,17 +205,26 @@ def _actor_faults(found: list[Fault], field: str, actor: Actor) -> None:
     # The names of the fields are put together only where there is something to say.
     if not _ID.fits_again(actor.id):
         _id_faults(found, f"{field}.id", actor.id)
-    if not _CODE.fits_again(actor.role):
-        _code_faults(found, f"{field}.role", actor.role)
+    if actor.role not in ROLES:
+        _role_faults(found, f"{field}.role", actor.role)
     if actor.org_id is not None and not _ID.fits_again(actor.org_id):
         _id_faults(found, f"{field}.org_id", actor.org_id)
+
+
+def _role_faults(found: list[Fault], field: str, value: str) -> None:
+    if has_number(value):
+        found.append(personal_fault(field))
+    else:
+        found.append(Fault("value_form", field, value, ", ".join(ROLES)))
 
 
 def _evidence_faults(found: list[Fault], field: str, value: tuple[str, ...]) -> None:
     if len(value) > 16:
         found.append(Fault("value_form", field, f"{len(value)} references", "at most 16"))
     for reference in value:
-        if not reference or not _TEXT.fits(reference):
+        if has_number(reference):
+            found.append(personal_fault(field))
+        elif not reference or not _TEXT.fits(reference):
             found.append(Fault("value_form", field, reference, "1 to 256 printable characters"))
 
 

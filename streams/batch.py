@@ -156,7 +156,11 @@ class _Fold:
         out.next_index += 1
 
     def _quarantine(self, fetched: Fetched, reason: str, detail: str) -> None:
-        value = fetched.value
+        key, value = fetched.key, fetched.value
+        size = 0 if value is None else len(value)
+        if reason == "personal_data":
+            # Where it came from says enough to find it; its bytes are not written a second time.
+            key = value = None
         entry = Quarantined(
             self._topic,
             self._store.partition,
@@ -164,11 +168,11 @@ class _Fold:
             fetched.timestamp * 1000,
             reason,
             detail[:500],
-            None if fetched.key is None else fetched.key[:KEPT_BYTES_MAX],
+            None if key is None else key[:KEPT_BYTES_MAX],
             None if value is None else value[:KEPT_BYTES_MAX],
-            0 if value is None else len(value),
+            size,
         )
-        self._out.quarantined.append((fetched.key, encode(entry), fetched.timestamp))
+        self._out.quarantined.append((key, encode(entry), fetched.timestamp))
         self._out.outcomes["quarantined"] = self._out.outcomes.get("quarantined", 0) + 1
 
     def done(self, next_offset: int) -> Folded:

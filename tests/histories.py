@@ -4,6 +4,7 @@ The same call makes the same event: an `event_id` follows from what the event sa
 twice is a repetition, as when a phone sends again. Times are China's unless an offset is given.
 """
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -75,8 +76,9 @@ def when(at: str | int, day: str = TODAY) -> int:
     """`08:55`, `08:55:30` or `08:55+01:00` of a day -> UTC microseconds; integers stay."""
     if isinstance(at, int):
         return at
-    has_offset = any(sign in at for sign in "+-Z")
-    return times.instant(f"{day}T{at}" + ("" if has_offset else "+08:00"))
+    moment, offset = re.fullmatch(r"([0-9:]+)(.*)", at).groups()  # type: ignore[union-attr]
+    seconds = "" if moment.count(":") == 2 else ":00"
+    return times.instant(f"{day}T{moment}{seconds}{offset or '+08:00'}")
 
 
 def _facts(actor: Actor, channel: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from schemas.events import (
 from tests.histories import TODAY, when
 
 STAR_OFFICE = Actor("star-office-1", "regulator")
-LIBRARY = Actor("desk-1", "partner", "library")
+LIBRARY = Actor("desk-1", "organiser", "library")
 
 
 def _said(kind: type[Any], case_id: str, volunteer: str, at: str | int, day: str, actor: Actor,

@@ -4,6 +4,9 @@ GB 11643-1999 numbers (18 characters: six of the place, eight of the birth date,
 sequence, an ISO 7064 MOD 11-2 check character) are on the resident identity card, on the residence
 permit of people from Hong Kong, Macau and Taiwan, and on the permanent residence card of
 foreigners. The numbers of 15 digits ended with 2012 and are refused.
+
+A foreigner's permanent residence card of the form of 2017 (three letters, twelve digits) holds
+until it expires, after ten years at the latest; since December 2023 none is given out.
 """
 
 import re
@@ -12,23 +15,22 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from schemas.personal import PROVINCES, check_character
 from vault.errors import Refused
 
 RESIDENT_ID: Final = "resident_id"
-TYPES: Final = (RESIDENT_ID, "passport", "hk_macau_permit", "taiwan_permit")
+RESIDENCE_2017: Final = "permanent_residence_2017"
+TYPES: Final = (RESIDENT_ID, "passport", "hk_macau_permit", "taiwan_permit", RESIDENCE_2017)
+LAST_DAYS: Final = {RESIDENCE_2017: date(2033, 11, 30)}
+"""Older forms -> the day on which the last document of that form expires."""
 
-_WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_CHECKS: Final = "10X98765432"
-_PROVINCES: Final = frozenset(
-    {*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55)}
-    | {*range(61, 66), 71, 81, 82, 83}
-)
 _FORMS: Final = {
     RESIDENT_ID: re.compile(r"[0-9]{17}[0-9X]"),
     "passport": re.compile(r"[A-Z0-9]{5,17}"),
     # The ninth character ends the number of the person; two more count the cards.
     "hk_macau_permit": re.compile(r"([HM][0-9]{8})(?:[0-9]{2})?"),
     "taiwan_permit": re.compile(r"([0-9]{8})(?:[0-9]{2})?"),
+    RESIDENCE_2017: re.compile(r"[A-Z]{3}[0-9]{12}"),
 }
 _COUNTRY: Final = re.compile(r"[A-Z]{3}")
 _BETWEEN: Final = re.compile(r"[\s\-‐-―·]+")
@@ -74,15 +76,20 @@ def document(type_: object, number: object, country: object = None) -> Document:
     return Document(type_, written, country)
 
 
-def check_character(first17: str) -> str:
-    """The last character of a GB 11643 number, from the 17 digits before it."""
-    return _CHECKS[sum(w * int(d) for w, d in zip(_WEIGHTS, first17, strict=True)) % 11]
+def require_current(paper: Document, today: date) -> None:
+    """Raises Refused for a document of a form of which every one has expired.
+
+    Asked of new registrations: what is held was right when it was taken down.
+    """
+    last = LAST_DAYS.get(paper.type)
+    if last is not None and today > last:
+        raise Refused("document_expired", "document.type")
 
 
 def _require_resident(number: str) -> None:
     if check_character(number[:17]) != number[17]:
         raise Refused("document_check", "document.number")
-    if int(number[:2]) not in _PROVINCES and number[0] != "9":
+    if int(number[:2]) not in PROVINCES and number[0] != "9":
         raise Refused("document_number", "document.number")
     if _born_on(number) is None:
         raise Refused("document_date", "document.number")

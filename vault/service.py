@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from schemas.strictjson import loads
 from vault.errors import VaultError
 from vault.journal import Announce
 from vault.requests import perform
@@ -106,8 +107,8 @@ async def _body(request: Request) -> dict[str, object]:
         if len(body) > _BODY_BYTES_MAX:
             raise VaultError("bad_request", f"at most {_BODY_BYTES_MAX} bytes")
     try:
-        found = json.loads(bytes(body))
-    except (ValueError, RecursionError):
+        found = loads(body.decode())
+    except ValueError:
         raise VaultError("bad_request", "JSON") from None
     if not isinstance(found, dict):
         raise VaultError("bad_request", "JSON object")

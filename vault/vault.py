@@ -20,6 +20,7 @@ from schemas.events import (
 )
 from vault import journal, keys
 from vault.chain import Head
+from vault.documents import require_current
 from vault.errors import Refused, VaultError
 from vault.journal import Announce, Look, Why, new_event_id, say
 from vault.people import Person, Registration, corrected, masked, person, plain, says_of
@@ -58,7 +59,9 @@ class Vault:
         with self._store.writing():
             for raw in raws:
                 try:
-                    found.append(self._register(person(raw, today), actor))
+                    someone = person(raw, today)
+                    require_current(someone.document, today)
+                    found.append(self._register(someone, actor))
                 except Refused as refused:
                     found.append(Registration("refused", code=refused.code, field=refused.field))
         return found

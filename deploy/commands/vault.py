@@ -141,9 +141,9 @@ def correct(
     from deploy.vault_process import actor_of, at_vault
 
     with input_bytes(file) as (stream, _):
-        changes, code = parsed(stream.read())
+        changes, code, field = parsed(stream.read())
     if code:
-        raise refusal(code, "")
+        raise refusal(code, field)
     with at_vault(Settings()) as answered:
         found = answered.ask(
             "correct", volunteer_id=volunteer_id, changes=changes, reason=reason or None,

@@ -205,7 +205,7 @@ def test_a_redemption_id_counts_once_under_any_event_id() -> None:
     made = book(*FOUR_HOURS, redeem(points=3), redeem(points=3), redeem(points=3, event_id="other"),
                 redeem(points=2, event_id="o2"), redeem(points=3, benefit_id=None, event_id="o3"),
                 redeem(points=3, partner="vo1", event_id="o4",
-                       actor=Actor("u", "partner", "vo1")))  # fmt: skip
+                       actor=Actor("u", "organiser", "vo1")))  # fmt: skip
     assert answers(made)[2:] == [
         ("posted", None), ("duplicate", "duplicate_event"), ("duplicate", "already_redeemed"),
         *[("refused", "redemption_conflict")] * 3,
@@ -232,7 +232,7 @@ def test_a_reversal_returns_the_points_once_in_any_order() -> None:
 
 
 def test_only_the_partner_reverses_and_volunteer_or_partner_redeems() -> None:
-    me, stranger = Actor("v1", "volunteer"), Actor("u", "partner", "vo1")
+    me, stranger = Actor("v1", "volunteer"), Actor("u", "organiser", "vo1")
     made = book(*FOUR_HOURS, redeem(actor=stranger), redeem(actor=me), reverse(actor=me),
                 reverse(actor=stranger),
                 reverse(partner="vo1", actor=stranger, at="17:10"))  # fmt: skip

@@ -45,6 +45,22 @@ BAD = {
     "an unknown type": (line_of(type="CheckdIn"), "unknown_type", "type"),
     "a type that is a list": (line_of(type=["CheckedIn"]), "unknown_type", "type"),
     "a type that is an object": (line_of(type={"a": 1}), "unknown_type", "type"),
+    "a field twice": (
+        line_of()[:-1] + b', "occurred_at": "2025-03-01T06:00:00+08:00"}',
+        "repeated_field", "occurred_at",
+    ),
+    "a field of the actor twice": (
+        line_of().replace(b'"role":', b'"role": "admin", "role":'), "repeated_field", "actor.role",
+    ),
+    "a week date": (
+        line_of(occurred_at="2025-W10-2T20:00+08:00"), "value_form", "occurred_at",
+    ),
+    "a time without colons": (
+        line_of(occurred_at="20250304T200000+0800"), "value_form", "occurred_at",
+    ),
+    "a time without minutes": (
+        line_of(recorded_at="2025-03-04 20+08:00"), "value_form", "recorded_at",
+    ),
     "an unknown field": (line_of(volunter_id="v-1"), "unknown_field", "volunter_id"),
     "a missing field": (line_of(session_id=...), "missing_field", "session_id"),
     "an id with a space": (line_of(volunteer_id="v 1"), "id_form", "volunteer_id"),

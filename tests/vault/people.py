@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from vault.documents import check_character
+from schemas.personal import check_character
 
 ADULT = {
     "name": "欧阳测试甲",

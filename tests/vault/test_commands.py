@@ -64,7 +64,7 @@ def _said(node: ast.expr) -> set[str]:
 def test_every_code_has_a_sentence_in_both_languages_and_every_sentence_a_code() -> None:
     codes = raised("VaultError") | {"vault_full", "unreadable", "token", "failed"}
     assert codes == set(_TEXTS)
-    assert raised("Refused") | {"not_json", "oversized"} == set(REFUSALS)
+    assert raised("Refused") | {"not_json", "oversized", "repeated_field"} == set(REFUSALS)
     for zh, en in (*_TEXTS.values(), *REFUSALS.values()):
         assert re.search(r"[\u4e00-\u9fff]", zh)
         assert not re.search(r"[\u4e00-\u9fff]", en)
@@ -92,7 +92,10 @@ def test_each_line_has_its_result_and_a_bad_one_stops_no_other(home: Path, tmp_p
         + b"\xff\xfe not json\n"
         + json.dumps(ADULT | {"phone": "110"}).encode() + b"\n"
         + b'{"name": "' + b"x" * 20_000 + b'"}\n'
-        + json.dumps(TRAVELLER).encode()
+        + json.dumps(TRAVELLER).encode() + b"\n"
+        + json.dumps(CHILD).encode().replace(b'"relation"', b'"phone": "1", "relation"') + b"\n"
+        + json.dumps(ADULT).encode()[:-1] + b', "x": {"\xe5\xbc\xa0\xe4\xb8\x89": 1, '
+        + b'"\xe5\xbc\xa0\xe4\xb8\x89": 2}}'
     )  # fmt: skip
     done = run(home, "vault", "register", str(file), "--json")
     found = [json.loads(line) for line in done.stdout.splitlines()]
@@ -102,7 +105,12 @@ def test_each_line_has_its_result_and_a_bad_one_stops_no_other(home: Path, tmp_p
         (4, "refused", "phone"),
         (5, "refused", "oversized"),
         (6, "registered", None),
+        (7, "refused", "repeated_field"),
+        (8, "refused", "repeated_field"),
     ]
+    # A field that nobody knows may be named after a person.
+    assert [one["field"] for one in found[-2:]] == ["guardian.phone", ""]
+    assert "张三" not in done.stdout + done.stderr
     assert not leaks(secrets_of(ADULT), [("said", (done.stdout + done.stderr).encode())])
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from schemas.personal import check_character
 from tests.vault.people import ADULT, CHILD, TRAVELLER, forms, leaks, numbered, secrets_of, somebody
-from vault.documents import check_character, document
+from vault.documents import document
 from vault.errors import Refused
 from vault.people import guarded, mask_name, mask_number, mask_phone, masked, person, plain, says_of
 
@@ -53,6 +54,10 @@ def test_two_neighbours_in_a_wrong_order_are_always_noticed() -> None:
         (("hk_macau_permit", "h0123456701"), "hk_macau_permit||H01234567"),
         (("hk_macau_permit", "H01234567 02"), "hk_macau_permit||H01234567"),
         (("taiwan_permit", "12345678"), "taiwan_permit||12345678"),
+        (
+            ("permanent_residence_2017", "uto 4401 851212 0 1"),
+            "permanent_residence_2017||UTO440185121201",
+        ),
     ],
 )
 def test_one_document_has_one_normal_form_however_it_is_typed(

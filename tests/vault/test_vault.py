@@ -23,6 +23,7 @@ from schemas.events import (
     VolunteerRegistered,
 )
 from schemas.jsonform import to_json
+from schemas.times import instant
 from tests.vault.conftest import ASKED, CALL, CLERK
 from tests.vault.people import ADULT, CHILD, TRAVELLER, files_of, leaks, secrets_of, somebody
 from vault.chain import Head, check, hash_of
@@ -498,3 +499,22 @@ def test_the_files_are_for_this_user_alone(place: Place) -> None:
             assert path.stat().st_mode & 0o777 == 0o700
             for file in path.iterdir():
                 assert file.stat().st_mode & 0o777 == 0o600, file
+
+
+def test_the_residence_card_of_2017_is_taken_until_the_last_of_them_has_expired(
+    place: Place,
+) -> None:
+    foreigner = TRAVELLER | {
+        "document": {"type": "permanent_residence_2017", "number": "UTO440174081201"}
+    }
+
+    def on(day: str) -> Callable[[], int]:
+        return lambda: instant(f"{day}T23:59:59+08:00")
+
+    with Vault(place, clock=on("2033-11-30")) as vault:
+        [name] = register(vault, foreigner)
+    with Vault(place, clock=on("2033-12-01")) as vault:
+        [refused] = vault.register([foreigner], CLERK)
+        assert (refused.code, refused.field) == ("document_expired", "document.type")
+        # What is held was right when it was taken down, and can still be corrected.
+        assert vault.correct(name, {"phone": "13800138000"}, ASKED).status == "corrected"
