@@ -24,7 +24,7 @@ _OUTPUTS = {
     "Account": (ACCOUNTS, "volunteer_id"),
     "StatePage": (ACCOUNTS, "volunteer_id/page"),
     "PartitionState": (ACCOUNTS, "分区 · the partition"),
-    "Quarantined": (QUARANTINE, "原消息的键 · the original key"),
+    "Quarantined": (QUARANTINE, "原消息的键,超过 1 KiB 的为其 SHA-256 · the original key; one beyond 1 KiB as its SHA-256"),
 }
 
 _CODES = ("reason", "kind", "service_field", "dimension", "source_system", "action",

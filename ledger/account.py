@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ledger import index
 from ledger.index import key_of
-from ledger.pages import Pages
+from ledger.pages import Held, Pages
 from ledger.spans import Span, span_key
 from ledger.words import Case
 from schemas.posting import Kind, State
@@ -56,6 +56,55 @@ class Account:
     days: Pages[DayPage] = field(default_factory=lambda: Pages(_no_spans))
     buckets: Pages[bytes] = field(default_factory=lambda: Pages(_no_entries))
     cases: Pages[CasePage] = field(default_factory=lambda: Pages(_no_cases))
+
+
+@dataclass(slots=True)
+class Saved:
+    """All that an account held at a moment; what it holds is shared, for it is never changed."""
+
+    sequence: int
+    balance_minutes: int
+    totals: dict[tuple[Kind, State], int]
+    index_entries: int
+    due: dict[str, int]
+    lent_to: str
+    first_day: int
+    last_day: int
+    days: Held[DayPage]
+    buckets: Held[bytes]
+    cases: Held[CasePage]
+
+
+def save(account: Account) -> Saved:
+    """What to go back to if an event cannot be applied whole."""
+    return Saved(
+        account.sequence,
+        account.balance_minutes,
+        dict(account.totals),
+        account.index_entries,
+        dict(account.due),
+        account.lent_to,
+        account.first_day,
+        account.last_day,
+        account.days.held(),
+        account.buckets.held(),
+        account.cases.held(),
+    )
+
+
+def go_back(account: Account, saved: Saved) -> None:
+    """Let an account be as it was when it was saved."""
+    account.sequence = saved.sequence
+    account.balance_minutes = saved.balance_minutes
+    account.totals = saved.totals
+    account.index_entries = saved.index_entries
+    account.due = saved.due
+    account.lent_to = saved.lent_to
+    account.first_day = saved.first_day
+    account.last_day = saved.last_day
+    account.days.go_back(saved.days)
+    account.buckets.go_back(saved.buckets)
+    account.cases.go_back(saved.cases)
 
 
 def lookup(account: Account, text: str) -> int | None:

@@ -30,6 +30,8 @@ from schemas.events import Actor, CaseKind
 CASES_A_PAGE: Final = 8
 WORDS_MAX: Final = 32
 """What may be said of one case under one registration, so that a page stays a small record."""
+RECEIVED_WORDS_MAX: Final = 512
+"""The same under all registrations of a person together: sixteen of them filled to the brim."""
 
 _COUNT: Final = "cn"
 """Under which the account remembers how many cases it has."""

@@ -2,7 +2,7 @@
 
 from ledger.account import Account, put, span_of
 from ledger.acts import ANYWHERE, ORG, ORGANISER, PROVINCE, SELF, Act, Court, with_act
-from ledger.bounds import ACTS_MAX, too_many
+from ledger.bounds import ACTS_MAX, too_heavy, too_many
 from ledger.catalogue import Catalogue
 from ledger.parts import whole
 from ledger.presence import no_credit
@@ -45,6 +45,8 @@ def decide(account: Account, event: Decision, catalogue: Catalogue) -> Result:
     new = span.copy()
     new.facts = span.facts.copy()
     new.facts.acts = with_act(span.facts.acts, act)
+    if too_heavy(account, new):
+        return "refused", "too_many_facts", ()
     before, after = court_of(facts, catalogue), court_of(whole(new), catalogue)
     if act.event_id in after.barred:
         return "refused", after.barred[act.event_id], ()

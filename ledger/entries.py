@@ -1,7 +1,7 @@
 """Hours that people enter: grants, claims, imported rows, training (docs/rules.md, section 4)."""
 
 from ledger.account import Account, lookup, remember, span_of
-from ledger.bounds import row_key, too_many
+from ledger.bounds import row_key, too_heavy, too_many
 from ledger.catalogue import Catalogue, Place
 from ledger.lateness import overdue
 from ledger.results import Result, place_of, settle
@@ -100,6 +100,8 @@ def _enter(
         new.parts = old.parts
         facts.acts = old.facts.acts
     new.facts = facts
+    if too_heavy(account, new):
+        return "refused", "too_many_facts", ()
     flag = _flag(event, facts, place, day, recorded_at, catalogue)
     return settle(account, old, new, catalogue, flag)
 

@@ -8,7 +8,7 @@ registration goes to that account to be judged; what it adds is copied back to w
 from dataclasses import replace
 
 from ledger.account import Account
-from ledger.cases import all_cases, case_of, put_case
+from ledger.cases import RECEIVED_WORDS_MAX, all_cases, case_of, put_case
 from ledger.catalogue import Catalogue
 from ledger.evaluations import evaluate
 from ledger.recognition import case_named, recognise
@@ -86,6 +86,8 @@ def receive_case(account: Account, event: CaseTransferred) -> Result:
         new = without_origin(case, event.origin_id)
     else:
         new = with_words(case, words_of(event))
+        if len(new.words) > RECEIVED_WORDS_MAX:
+            return "held", "too_many_facts", ()
     if new is case:
         return "posted", "nothing_changed", ()
     put_case(account, case, new)

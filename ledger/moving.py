@@ -9,6 +9,7 @@ among its own. To undo it, the facts are taken back there and settled here anew.
 from collections.abc import Iterator
 
 from ledger.account import Account, drop, span_of
+from ledger.bounds import RECEIVED_DAY_BYTES_MAX, too_heavy
 from ledger.cases import has_cases
 from ledger.catalogue import Catalogue
 from ledger.handing import forward_case, hand_over, take_home
@@ -168,6 +169,9 @@ def receive(account: Account, event: SpanTransferred, catalogue: Catalogue) -> R
         new = with_part(span, origin, event.span_kind, facts)
     after = whole(new)
     new.day = day_of(after, new.day)
+    if not event.withdrawn and too_heavy(account, new, RECEIVED_DAY_BYTES_MAX):
+        # Nothing of it is kept here; the transfer itself stays in the log.
+        return "held", "too_many_facts", ()
     new.closed = new.closed and old is not None and after.start == whole(old).start
     if not said_anything(after):
         return _forget(account, old, new, catalogue)

@@ -5,6 +5,9 @@ from typing import Final, Generic, TypeVar
 
 P = TypeVar("P")
 
+Held = tuple[dict[int, P], set[int]]
+"""Pages by number and the numbers of those written, at a moment."""
+
 
 class Pages(Generic[P]):
     """Pages by number; `written` names those put since it was last emptied.
@@ -28,3 +31,15 @@ class Pages(Generic[P]):
         """Replace a page."""
         self.loaded[number] = page
         self.written.add(number)
+
+    def held(self) -> Held[P]:
+        """What is loaded and written now."""
+        return dict(self.loaded), set(self.written)
+
+    def go_back(self, held: Held[P]) -> None:
+        """Let the pages be as they were; one that was loaded since is loaded again."""
+        loaded, written = held
+        self.loaded.clear()
+        self.loaded.update(loaded)
+        self.written.clear()
+        self.written.update(written)

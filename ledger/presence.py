@@ -3,7 +3,7 @@
 from bisect import insort
 
 from ledger.account import Account, put, span_of
-from ledger.bounds import CHECK_OUTS_MAX, too_many
+from ledger.bounds import CHECK_OUTS_MAX, too_heavy, too_many
 from ledger.catalogue import Catalogue
 from ledger.lateness import happened_at, is_late, overdue, policy_at
 from ledger.parts import whole
@@ -35,6 +35,8 @@ def check_in(account: Account, event: CheckedIn, recorded_at: int, catalogue: Ca
     facts.place = place_of(event)
     facts.shift_id = event.shift_id
     new.facts = facts
+    if too_heavy(account, new):
+        return "refused", "too_many_facts", ()
     flag = _flag(event, at, corrected, recorded_at, policy, catalogue)
     return settle(account, old, new, catalogue, flag)
 
@@ -73,6 +75,8 @@ def check_out(
     new = span.copy()
     new.facts = span.facts.copy()
     new.facts.outs = tuple(outs)
+    if too_heavy(account, new):
+        return "refused", "too_many_facts", ()
     after = whole(new)
     if after.start is None:
         new.day = after.outs[0] // DAY

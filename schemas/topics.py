@@ -24,6 +24,12 @@ FACTS: Final = (CHECKINS, HOURS, TRANSFERS, EVALUATIONS, RECOGNITION)
 VALUE_BYTES_MAX: Final = 16 * 1024
 """Largest value of a fact or a catalogue event."""
 
+INPUT_BATCH_BYTES_MAX: Final = 1_048_588
+"""Largest batch that the broker takes on a topic of facts: Kafka's own default, said aloud."""
+
+OUTPUT_BATCH_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Largest batch on a topic of ledger.*: an account may weigh more than any event."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -67,7 +73,7 @@ ALL: Final = (
           "Posting", "worker → sink, subscribers (read_committed)"),
     Topic(ACCOUNTS, "volunteer_id, or a state page of it", "compact", False, False,
           "Account, state pages, PartitionState", "worker → worker, subscribers"),
-    Topic(QUARANTINE, "original key", "delete", False, False,
+    Topic(QUARANTINE, "original key; its SHA-256 where it is long", "delete", False, False,
           "Quarantined", "worker → people"),
     Topic(CHECKPOINTS, "partition", "delete", False, False,
           "signed notes of the trees over postings, and over registry.access, as text",
@@ -109,6 +115,7 @@ def broker_config(topic: Topic, *, producer_time: bool = False) -> dict[str, str
         "cleanup.policy": topic.cleanup,
         "retention.ms": "-1",
         "retention.bytes": "-1",
+        "max.message.bytes": str(INPUT_BATCH_BYTES_MAX if topic.facts else OUTPUT_BATCH_BYTES_MAX),
         "message.timestamp.type": (
             "LogAppendTime" if topic.facts and not producer_time else "CreateTime"
         ),

@@ -28,6 +28,7 @@ from streams.offset_lookup import OffsetLookup
 from streams.partition import Partition, open_partition
 from streams.preflight import Ground
 from streams.progress import ProgressWatch
+from streams.refusals import Refusals
 from streams.restore import Restoring
 from streams.transport import BatchConsumer, BatchTransport
 from streams.web import Web
@@ -106,6 +107,7 @@ def build(
     follower = CatalogueFollower(bootstrap, beacon=app.beacon, loop=app.loop)
     filling = Fillers(bootstrap, fillers)
     lookup = OffsetLookup(bootstrap)
+    refusals = Refusals()
 
     async def open_one(partition: int, fenced: Callable[[], None]) -> Partition:
         return await open_partition(
@@ -116,6 +118,8 @@ def build(
             restoring=told,
             filling=filling.fill,
             fenced=fenced,
+            refusals=refusals,
+            batch_bytes_max=ground.batch_bytes_max,
         )
 
     assigned = AssignedPartitions(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import sha256
 from typing import Final, Protocol
 
 from aiokafka.partitioner import murmur2
@@ -12,11 +13,21 @@ from ledger.catalogue import Catalogue
 from ledger.fold import fold
 from ledger.record import Record, digest_of
 from schemas.codec import Undecodable, decode_event, encode
-from schemas.posting import Posting, Quarantined
+from schemas.posting import Quarantined
+from schemas.topics import OUTPUT_BATCH_BYTES_MAX
 from streams.store import Change, Store, Working
 
 KEPT_BYTES_MAX: Final = 64 * 1024
 """How much of an unreadable value goes into quarantine."""
+
+KEY_BYTES_MAX: Final = 1024
+"""Largest key of a quarantine record; a longer one is its SHA-256, `sha256:` and hex digits."""
+
+OVERHEAD_BYTES: Final = 1024
+"""What a batch, a record and its headers add to key and value, at most."""
+
+Verdicts = dict[int, tuple[str, str]]
+"""Offset -> reason and detail with which a record is quarantined unlooked at."""
 
 
 class Fetched(Protocol):
@@ -36,7 +47,7 @@ class Fetched(Protocol):
 class Folded:
     """What one transaction writes: (key, value, timestamp ms) per topic, transfers by the partition
     they go to, and the accounts it is about, for the store to keep once the transaction is
-    committed."""
+    committed. It is about the first `count` records of the chunk."""
 
     postings: list[tuple[bytes, bytes, int]] = field(default_factory=list)
     quarantined: list[tuple[bytes | None, bytes, int]] = field(default_factory=list)
@@ -45,6 +56,11 @@ class Folded:
     next_index: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
     working: Working | None = None
+    count: int = 0
+
+
+class TooLarge(Exception):
+    """A record of the output would weigh more than the broker takes."""
 
 
 @lru_cache(maxsize=100_000)
@@ -59,27 +75,59 @@ def fold_chunk(
     chunk: Sequence[Fetched],
     catalogue: Catalogue,
     partitions: int,
+    *,
+    verdicts: Verdicts | None = None,
+    record_bytes_max: int = OUTPUT_BATCH_BYTES_MAX,
 ) -> Folded:
-    """Fold records of one topic-partition; the store's records are left as they are.
+    """Fold records of one topic-partition, or the first of them; the store's records are left as
+    they are.
 
-    A record on which the rules raise is a bug in them; it is quarantined as `internal_error` and
-    the chunk is folded again without it, so that one event cannot stop a partition. Raises OSError
-    where the store's records cannot be read.
+    A record on which the rules raise twice is a bug in them; it is quarantined as `internal_error`.
+    Where an account would outgrow `record_bytes_max`, the chunk is halved down to the one record
+    that makes it so, which is quarantined as `output_too_large`. Raises OSError where the store's
+    records cannot be read, and MemoryError: neither says anything of a record.
     """
-    broken: dict[int, str] = {}
+    known = {} if verdicts is None else dict(verdicts)
+    most = record_bytes_max - OVERHEAD_BYTES
+    count = len(chunk)
     while True:
-        fold_of = _Fold(store, topic, catalogue, partitions, broken)
-        for fetched in chunk:
-            try:
+        part = chunk[:count]
+        fold_of = _Fold(store, topic, catalogue, partitions, known, most)
+        try:
+            for fetched in part:
                 fold_of.take(fetched)
-            except OSError:
-                # The disk below the accounts, not the record.
-                raise
-            except Exception as bug:
-                broken[fetched.offset] = f"{type(bug).__name__}: {bug}"
-                break
+        except (OSError, MemoryError):
+            # The disk below the accounts, or the machine; not the record.
+            raise
+        except Exception:
+            fold_of = _Fold(store, topic, catalogue, partitions, known, most)
+            for fetched in part:
+                fold_of.take_with_care(fetched)
+        folded = fold_of.done(part)
+        if (large := _too_large(folded.changes, most)) is None:
+            return folded
+        if count > 1:
+            count //= 2
+        elif part[0].offset in known:
+            # It is in quarantine already, and what is too large was so before.
+            return folded
         else:
-            return fold_of.done(chunk[-1].offset + 1)
+            known[part[0].offset] = ("output_too_large", large)
+
+
+def _too_large(changes: Sequence[Change], most: int) -> str | None:
+    """What an account's record would weigh that is too large, in words."""
+    for key, value, _, _ in changes:
+        if len(key) + len(value) > most:
+            return f"the record {key} would have {len(value)} bytes, at most {most}"
+    return None
+
+
+def _verdict(failed: Exception) -> tuple[str, str]:
+    """Reason and detail for a record that failed twice."""
+    if isinstance(failed, TooLarge):
+        return "output_too_large", f"{failed}"
+    return "internal_error", f"{type(failed).__name__}: {failed}"
 
 
 class _Fold:
@@ -91,34 +139,35 @@ class _Fold:
         topic: str,
         catalogue: Catalogue,
         partitions: int,
-        broken: dict[int, str],
+        verdicts: Verdicts,
+        most: int,
     ) -> None:
         self._store = store
         self._topic = topic
         self._catalogue = catalogue
         self._partitions = partitions
-        self._broken = broken
+        self._verdicts = verdicts
+        self._most = most
         self._working = Working(store)
         self._out = Folded(next_index=store.next_index)
 
     def take(self, fetched: Fetched) -> None:
         """One record: its postings, or its place in quarantine."""
-        offset, timestamp = fetched.offset, fetched.timestamp
-        key, value = fetched.key, fetched.value
-        if offset in self._broken:
-            self._quarantine(fetched, "internal_error", self._broken[offset])
+        if fetched.offset in self._verdicts:
+            self._quarantine(fetched, *self._verdicts[fetched.offset])
             return
         try:
-            event = decode_event(value)
+            event = decode_event(fetched.value)
         except Undecodable as fault:
             self._quarantine(fetched, fault.code, fault.detail)
             return
+        value, key = fetched.value, fetched.key
         assert value is not None
         record = Record(
             self._topic,
             self._store.partition,
-            offset,
-            timestamp * 1000,
+            fetched.offset,
+            fetched.timestamp * 1000,
             None if key is None else key.decode("utf-8", "replace"),
             event,
             digest_of(value),
@@ -126,18 +175,48 @@ class _Fold:
         if (why := barred(record, self._catalogue) or self._astray(record)) is not None:
             self._quarantine(fetched, *why)
             return
-        for posting in fold(self._working, record, self._catalogue, self._out.next_index):
-            self._post(posting, timestamp)
-        if self._working.transfers:
-            self._hand_over(timestamp)
+        self._fold(record, fetched.timestamp)
 
-    def _hand_over(self, timestamp: int) -> None:
-        """What this record made accounts hand to others, each to its partition."""
+    def take_with_care(self, fetched: Fetched) -> None:
+        """The same; where the rules raise, what they did is undone and they are asked once more."""
+        self._working.careful()
+        failed: Exception | None = None
+        for _ in range(2):
+            try:
+                self.take(fetched)
+            except (OSError, MemoryError):
+                raise
+            except Exception as why:
+                failed = why
+            else:
+                return
+            self._working.undo()
+        if failed is not None:
+            self._quarantine(fetched, *_verdict(failed))
+
+    def _fold(self, record: Record, timestamp: int) -> None:
+        """All or nothing of what one record gives: it is encoded before any of it is kept."""
+        out = self._out
+        postings = []
+        outcomes = []
+        for posting in fold(self._working, record, self._catalogue, out.next_index):
+            postings.append((posting.volunteer_id.encode(), encode(posting), timestamp))
+            outcomes.append(posting.outcome)
+        transfers = []
         for event in self._working.transfers:
             home = partition_of(event.volunteer_id, self._partitions)
-            told = (event.volunteer_id.encode(), encode(event), timestamp)
-            self._out.transfers.setdefault(home, []).append(told)
-        self._working.transfers.clear()
+            transfers.append((home, (event.volunteer_id.encode(), encode(event), timestamp)))
+        for key, value, _ in postings:
+            if len(key) + len(value) > self._most:
+                raise TooLarge(f"a posting would have {len(value)} bytes, at most {self._most}")
+        out.postings += postings
+        out.next_index += len(postings)
+        for outcome in outcomes:
+            out.outcomes[outcome] = out.outcomes.get(outcome, 0) + 1
+        if transfers:
+            self._working.transfers.clear()
+            for home, told in transfers:
+                out.transfers.setdefault(home, []).append(told)
 
     def _astray(self, record: Record) -> tuple[str, str] | None:
         """A producer with another partitioner would split a volunteer's account in two."""
@@ -148,12 +227,6 @@ class _Fold:
         if home == record.partition:
             return None
         return "wrong_partition", f"partition {record.partition}, belongs in {home}"
-
-    def _post(self, posting: Posting, timestamp: int) -> None:
-        out = self._out
-        out.postings.append((posting.volunteer_id.encode(), encode(posting), timestamp))
-        out.outcomes[posting.outcome] = out.outcomes.get(posting.outcome, 0) + 1
-        out.next_index += 1
 
     def _quarantine(self, fetched: Fetched, reason: str, detail: str) -> None:
         key, value = fetched.key, fetched.value
@@ -172,15 +245,18 @@ class _Fold:
             None if value is None else value[:KEPT_BYTES_MAX],
             size,
         )
+        if key is not None and len(key) > KEY_BYTES_MAX:
+            key = b"sha256:" + sha256(key).hexdigest().encode()
         self._out.quarantined.append((key, encode(entry), fetched.timestamp))
         self._out.outcomes["quarantined"] = self._out.outcomes.get("quarantined", 0) + 1
 
-    def done(self, next_offset: int) -> Folded:
+    def done(self, part: Sequence[Fetched]) -> Folded:
         """Everything the transaction writes, the partition's own state last."""
         out = self._out
+        out.count = len(part)
         out.working = self._working
         out.changes = list(self._working.changes())
-        positions = {**self._store.positions, self._topic: next_offset}
+        positions = {**self._store.positions, self._topic: part[-1].offset + 1}
         out.changes.append(
             self._store.state(out.next_index, self._catalogue.next_offset, positions)
         )

@@ -1,22 +1,25 @@
 """One ledger partition while this worker owns it: producer, restored accounts, transactions."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from ledger.catalogue import Catalogue
-from schemas.topics import ACCOUNTS, POSTINGS, QUARANTINE, TRANSFERS
+from schemas.topics import ACCOUNTS, OUTPUT_BATCH_BYTES_MAX, POSTINGS, QUARANTINE, TRANSFERS
 from streams.batch import Fetched, Folded, fold_chunk
 from streams.bounded import ASK_SECONDS, stop, within
+from streams.refusals import Refusals
 from streams.restore import Filling, Restoring, headers_of, restored
 from streams.shelf import Shelf
 from streams.store import Store
 
 BATCH_BYTES = 900_000
-"""Largest produce batch; below the broker's default limit of a megabyte."""
+"""Largest produce batch but for one record that is larger; below a broker's usual megabyte."""
 
 COMMIT_SECONDS = 10.0
 """How long a transaction may take from its begin to its commit; an ordinary one takes a tenth."""
@@ -31,17 +34,21 @@ async def open_partition(
     restoring: Restoring,
     filling: Filling | None = None,
     fenced: Callable[[], None] = lambda: None,
+    refusals: Refusals | None = None,
+    batch_bytes_max: int = OUTPUT_BATCH_BYTES_MAX,
 ) -> "Partition":
     """Fence whoever owned the partition before, then restore its accounts.
 
     The order matters: once the producer has started, no predecessor can commit any more, so what
-    is read afterwards is final; `fenced` is called in between. Raises aiokafka's KafkaError or
-    ShelfFailed; then nothing is left open.
+    is read afterwards is final; `fenced` is called in between. `refusals` are what earlier openings
+    learned of the broker, which takes batches of `batch_bytes_max` at most. Raises aiokafka's
+    KafkaError or ShelfFailed; then nothing is left open.
     """
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap,
         transactional_id=f"{app_id}-{partition}",
-        max_batch_size=BATCH_BYTES,
+        max_batch_size=min(BATCH_BYTES, batch_bytes_max),
+        max_request_size=batch_bytes_max,
         linger_ms=0,
     )
     try:
@@ -57,20 +64,30 @@ async def open_partition(
     except BaseException:
         await stop(producer, f"the producer of partition {partition}")
         raise
-    return Partition(partition, app_id, producer, shelf, store)
+    known = Refusals() if refusals is None else refusals
+    return Partition(partition, app_id, producer, shelf, store, known, batch_bytes_max)
 
 
 class Partition:
     """An open partition: folds batches, one Kafka transaction for each."""
 
     def __init__(
-        self, partition: int, app_id: str, producer: AIOKafkaProducer, shelf: Shelf, store: Store
+        self,
+        partition: int,
+        app_id: str,
+        producer: AIOKafkaProducer,
+        shelf: Shelf,
+        store: Store,
+        refusals: Refusals,
+        batch_bytes_max: int,
     ) -> None:
         self.partition = partition
         self.store = store
         self._app_id = app_id
         self._producer = producer
         self._shelf = shelf
+        self._refusals = refusals
+        self._batch_bytes_max = batch_bytes_max
         self._born = shelf.born or ""
         self.folded_until: dict[str, int] = {}
         """Timestamp (ms) of the last record of each fact topic that was folded here."""
@@ -82,28 +99,52 @@ class Partition:
     async def apply(
         self, topic: str, chunk: Sequence[Fetched], catalogue: Catalogue, partitions: int
     ) -> Folded:
-        """Fold records that begin at `position(topic)` and commit everything in one transaction.
+        """Fold records that begin at `position(topic)` and commit everything in one transaction,
+        or in several where one record's output is too large; the last one's, with the outcomes of
+        all.
 
         Memory and shelf change only after the commit. Raises KafkaError or ShelfFailed: the
         transaction may or may not have been committed, and the partition must be closed and opened
         again to know.
         """
-        folded = fold_chunk(self.store, topic, chunk, catalogue, partitions)
-        timestamp = chunk[-1].timestamp
-        what = f"committing partition {self.partition}"
-        source = TopicPartition(topic, self.partition)
-        offsets = {source: chunk[-1].offset + 1}
-        read_from = await within(COMMIT_SECONDS, self._commit(folded, timestamp, offsets), what)
-        self.folded_until[topic] = timestamp
-        self.store.take(folded.changes, read_from)
-        if folded.working is not None:
-            folded.working.keep()
-        return folded
+        outcomes: Counter[str] = Counter()
+        rest = chunk
+        while True:
+            part = self._refusals.part(topic, self.partition, rest)
+            folded = fold_chunk(
+                self.store,
+                topic,
+                part,
+                catalogue,
+                partitions,
+                verdicts=self._refusals.verdicts(topic, self.partition),
+                record_bytes_max=self._batch_bytes_max,
+            )
+            part = part[: folded.count]
+            try:
+                read_from = await within(
+                    COMMIT_SECONDS,
+                    self._commit(topic, part, folded),
+                    f"committing partition {self.partition}",
+                )
+            except KafkaError as error:
+                self._refusals.refused(topic, self.partition, part, error)
+                raise
+            self._refusals.taken(topic, self.partition, part)
+            self.folded_until[topic] = part[-1].timestamp
+            self.store.take(folded.changes, read_from)
+            if folded.working is not None:
+                folded.working.keep()
+            outcomes.update(folded.outcomes)
+            rest = rest[folded.count :]
+            if not rest:
+                folded.outcomes = dict(outcomes)
+                return folded
 
-    async def _commit(
-        self, folded: Folded, timestamp: int, offsets: dict[TopicPartition, int]
-    ) -> int:
+    async def _commit(self, topic: str, part: Sequence[Fetched], folded: Folded) -> int:
         """Write everything in one transaction; the offset of its first account record."""
+        timestamp = part[-1].timestamp
+        offsets = {TopicPartition(topic, self.partition): part[-1].offset + 1}
         producer = self._producer
         await producer.begin_transaction()
         changes = (

@@ -1,5 +1,6 @@
 """What must be true of the cluster before a worker starts; found out once, said in words."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -8,12 +9,24 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from schemas.topics import ACCOUNTS, ALL, CATALOGUE, CHECKINS, FACTS, POSTINGS, QUARANTINE
+from schemas.topics import (
+    ACCOUNTS,
+    ALL,
+    CATALOGUE,
+    CHECKINS,
+    FACTS,
+    OUTPUT_BATCH_BYTES_MAX,
+    POSTINGS,
+    QUARANTINE,
+)
 from streams.bounded import STOP_SECONDS, within
 
 LOOK_SECONDS: Final = 30.0
 
 NEEDED = (*FACTS, CATALOGUE, POSTINGS, ACCOUNTS, QUARANTINE)
+
+
+_OUTPUTS = (POSTINGS, ACCOUNTS, QUARANTINE)
 
 
 class TopicMissing(Exception):
@@ -34,10 +47,12 @@ class PartitionsDiffer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a worker stands on: partitions of the fact topics, and whose time their records bear."""
+    """What a worker stands on: partitions of the fact topics, whose time their records bear, and
+    the largest batch that the broker takes on every topic that the worker writes to."""
 
     partitions: int
     producer_time: bool
+    batch_bytes_max: int = OUTPUT_BATCH_BYTES_MAX
 
 
 async def look_around(bootstrap: str) -> Ground:
@@ -59,11 +74,17 @@ async def _look_around(admin: AIOKafkaAdminClient) -> Ground:
     counts = {t.name: known[t.name] for t in ALL if not t.single}
     if len(set(counts.values())) > 1:
         raise PartitionsDiffer(counts)
-    resource = ConfigResource(ConfigResourceType.TOPIC, CHECKINS)
-    answers = await admin.describe_configs([resource])
-    settings = {
-        entry[0]: entry[1] for answer in answers for found in answer.resources
-        for entry in found[4]
-    }  # fmt: skip
-    producer_time = settings.get("message.timestamp.type") == "CreateTime"
-    return Ground(counts[CHECKINS], producer_time)
+    settings = await _settings(admin, (CHECKINS, *_OUTPUTS))
+    producer_time = settings[CHECKINS].get("message.timestamp.type") == "CreateTime"
+    sizes = [int(settings[name]["max.message.bytes"]) for name in _OUTPUTS]
+    return Ground(counts[CHECKINS], producer_time, min(*sizes, OUTPUT_BATCH_BYTES_MAX))
+
+
+async def _settings(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Topic -> its settings as the broker has them."""
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in topics]
+    return {
+        found[3]: {entry[0]: entry[1] for entry in found[4]}
+        for answer in await admin.describe_configs(resources)
+        for found in answer.resources
+    }

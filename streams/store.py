@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from ledger.account import Account
+from ledger.account import Account, Saved, go_back, save
 from ledger.clock import due_at
 from ledger.people import People
 from schemas.codec import decode_output, encode
@@ -153,6 +153,25 @@ class Working:
         self._open: dict[str, Live] = {}
         self._due: dict[str, int | None] = {}
         self.transfers: list[Transfer] = []
+        self._saved: dict[str, tuple[Saved | None, int | None, bool]] | None = None
+
+    def careful(self) -> None:
+        """From now on remember how accounts were, for `undo`."""
+        self._saved = {}
+
+    def undo(self) -> None:
+        """Let every account be as it was when `careful` was said last."""
+        for name, (saved, due, touched) in (self._saved or {}).items():
+            if saved is None:
+                self._open.pop(name, None)
+            else:
+                go_back(self._open[name][0], saved)
+            if touched:
+                self._due[name] = due
+            else:
+                self._due.pop(name, None)
+        self._saved = {}
+        self.transfers.clear()
 
     def is_new(self, volunteer_id: str) -> bool:
         """Has this volunteer no account yet?"""
@@ -167,7 +186,12 @@ class Working:
             found = self._store.live.pop(volunteer_id, None)
             if found is None:
                 found = self._load(volunteer_id)
+            if self._saved is not None:
+                self._saved[volunteer_id] = (None, None, False)
             self._open[volunteer_id] = found
+        elif self._saved is not None and volunteer_id not in self._saved:
+            due, touched = self._due.get(volunteer_id), volunteer_id in self._due
+            self._saved[volunteer_id] = (save(found[0]), due, touched)
         return found[0]
 
     def _load(self, volunteer_id: str) -> Live:

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from ledger.record import Record
+from schemas.codec import encode
 from schemas.events import (
     CheckedIn,
     CheckedOut,
@@ -64,7 +65,7 @@ def check(records: Iterable[Record], postings: Iterable[Posting]) -> list[str]:
     turns = {(e.record.topic, e.record.offset): e.turn for e in entries}
     tangled = _tangled(records)
     plain = [e for e in entries if getattr(e.record.event, "volunteer_id", None) not in tangled]
-    truth = reckon(plain, registry, set(_crowded(postings, entries, turns, found)))
+    truth = reckon(plain, registry, dict(_crowded(postings, entries, turns, found)))
     found += _unposted(records, turns, registry)
     found += _order_faults(postings)
     found += sequence_faults(postings)
@@ -136,18 +137,26 @@ def _entries(
 
 def _crowded(
     postings: list[Posting], entries: list[Entry], turns: dict[Source, int], found: list[str]
-) -> Iterator[int]:
-    """Turns of facts refused as too_many_spans; with fewer than 256 spans it cannot be."""
+) -> Iterator[tuple[int, str]]:
+    """Turns of facts refused for what the ledger bounds by how it keeps it, with the reason.
+
+    With fewer than 256 spans it cannot be too_many_spans; and a day of a volunteer whose events
+    are 100 KiB in all is not too heavy, so too_many_facts must then be by number.
+    """
     spans: dict[str, set[tuple[str | None, str | None]]] = defaultdict(set)
+    sent_bytes: Counter[str] = Counter()
     for posting in postings:
         turn = turns.get((posting.source_topic, posting.source_offset))
         if turn is None or posting.event_type == "ClockTicked":
             continue
         if posting.reason == "too_many_spans":
-            yield turn
+            yield turn, "too_many_spans"
             if len(spans[posting.volunteer_id]) < 256:
                 found.append(f"{_name(posting)} is too_many_spans, but there are few")
         event = entries[turn].record.event
+        if posting.reason == "too_many_facts" and sent_bytes[posting.volunteer_id] > 100 * 1024:
+            yield turn, "too_many_facts"
+        sent_bytes[posting.volunteer_id] += len(encode(event))
         name = getattr(event, "session_id", None), getattr(event, "grant_id", None)
         spans[posting.volunteer_id].add(name)
 

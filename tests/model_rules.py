@@ -5,7 +5,7 @@ agree about nothing. Slow is allowed here, clever is not. Instants and lengths a
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -85,11 +85,13 @@ class Truth:
         return {key: minutes for key, minutes in sums.items() if minutes}
 
 
-def reckon(entries: Sequence[Entry], registry: Registry, crowded: Collection[int] = ()) -> Truth:
+def reckon(
+    entries: Sequence[Entry], registry: Registry, crowded: Mapping[int, str] | None = None
+) -> Truth:
     """The truth about the admitted facts and ticks of one partition.
 
-    `crowded` are the turns of facts refused as `too_many_spans`: that bound protects the ledger
-    from broken devices and depends on how it keeps things; the caller checks that it was near.
+    `crowded` are the turns of facts refused for bounds that protect the ledger from broken devices
+    and depend on how it keeps things, with the reason; the caller checks that they were near.
     """
     truth = Truth()
     ticks = [entry for entry in entries if isinstance(entry.record.event, ClockTicked)]
@@ -98,7 +100,7 @@ def reckon(entries: Sequence[Entry], registry: Registry, crowded: Collection[int
         if not isinstance(entry.record.event, ClockTicked):
             facts[entry.record.event.volunteer_id].append(entry)  # type: ignore[union-attr]
     for volunteer_id, own in facts.items():
-        told = _Volunteer(volunteer_id, ticks, registry, truth, crowded)
+        told = _Volunteer(volunteer_id, ticks, registry, truth, crowded or {})
         told.reckon(own)
         truth.volunteers[volunteer_id] = told
     return truth
@@ -112,7 +114,7 @@ class _Volunteer:
     ticks: list[Entry]
     registry: Registry
     truth: Truth
-    crowded: Collection[int]
+    crowded: Mapping[int, str]
     stories: dict[Name, Story] = field(default_factory=dict)
     by_day: dict[int, set[Name]] = field(default_factory=lambda: defaultdict(set))
 
@@ -126,7 +128,7 @@ class _Volunteer:
                 case _ if self.registry.erased.of(self.volunteer_id, entry.seen):
                     self._answer(entry, ("refused", "volunteer_erased"))
                 case _ if entry.turn in self.crowded:
-                    self._answer(entry, ("refused", "too_many_spans"))
+                    self._answer(entry, ("refused", self.crowded[entry.turn]))
                 case CheckedIn() | CheckedOut() if is_too_late(entry, self.registry):
                     self._answer(entry, ("held", "too_late"))
                 case CheckedIn() | CheckedOut():

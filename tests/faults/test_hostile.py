@@ -49,6 +49,8 @@ def corpus() -> Iterator[tuple[str, bytes | None, bytes | None]]:
     yield "an Avro container of zeros", b"v-h", b"Obj\1" + zlib.compress(bytes(50 << 20), 9)
     yield "a value above the limit", b"v-h", FRAME + bytes(VALUE_BYTES_MAX)
     yield "nearly a megabyte", b"v-h", bytes(900_000)
+    yield "a key of a million bytes", b"k" * 1_000_000, b"x"
+    yield "a long key and a long value", b"k" * 950_000, bytes(90_000)
     yield "a formula for an id", b"=cmd|' /C calc'!A0", good
     yield "a key of control characters", b"v\n\0\xe2\x80\xae", good
 
