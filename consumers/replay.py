@@ -22,7 +22,7 @@ from ledger.fold import fold
 from ledger.merkle import Range, grow, leaf_hashes
 from ledger.publish import publish
 from ledger.record import Record as Entry
-from ledger.record import digest_of
+from ledger.record import digest_of, digest_of_event
 from ledger.replay import Book
 from schemas.codec import BY_ID, Undecodable, decode_event, decode_output, encode, encode_as
 from schemas.events import EvaluationSubmitted, Event, VolunteerMerged
@@ -152,7 +152,8 @@ def _entry(record: Record) -> Entry | None:
         return None
     key = None if record.key is None else record.key.decode("utf-8", "replace")
     place = (record.topic, record.partition, record.offset)
-    return Entry(*place, record.timestamp * 1000, key, event, digest_of(record.value or b""))
+    digest = digest_of_event(event, record.value or b"")
+    return Entry(*place, record.timestamp * 1000, key, event, digest)
 
 
 def _learn(catalogue: Catalogue, record: Record) -> Event | None:

@@ -9,18 +9,26 @@ from schemas.validity import EARLIEST
 
 def happened_at(
     event: CheckedIn | CheckedOut, recorded_at: int, catalogue: Catalogue
-) -> tuple[int, bool]:
-    """When an end of a session was, in UTC microseconds, and whether its clock was corrected.
+) -> tuple[int, str | None]:
+    """When an end of a session was, in UTC microseconds, and what is to be said of its clock."""
+    return by_clock(event.occurred_at, event.sent_at, recorded_at, catalogue)
 
-    A device that says when it sent says how wrong its clock is: what `sent_at` differs from the
-    time of receipt, beyond the allowed skew, is taken off. The event keeps what the device said.
+
+def by_clock(
+    at: int, sent_at: int | None, recorded_at: int, catalogue: Catalogue
+) -> tuple[int, str | None]:
+    """What a device's time comes to, and the reason code that says what its clock was.
+
+    What was sent after it was recorded comes of a clock that is ahead, which no delay can make:
+    beyond the allowed skew the difference is taken off. What was recorded long after it was sent
+    may only have been delayed: its own time stands.
     """
-    if event.sent_at is None:
-        return event.occurred_at, False
-    ahead = event.sent_at - recorded_at
-    if abs(ahead) <= skew_micros(recorded_at, catalogue):
-        return event.occurred_at, False
-    return event.occurred_at - ahead, True
+    if sent_at is None:
+        return at, None
+    ahead, skew = sent_at - recorded_at, skew_micros(recorded_at, catalogue)
+    if ahead > skew:
+        return at - ahead, "clock_corrected"
+    return at, "delayed_or_slow_clock" if -ahead > skew else None
 
 
 def skew_micros(recorded_at: int, catalogue: Catalogue) -> int:

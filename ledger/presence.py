@@ -17,7 +17,7 @@ from schemas.times import DAY, MINUTE
 
 def check_in(account: Account, event: CheckedIn, recorded_at: int, catalogue: Catalogue) -> Result:
     """The earliest check-in begins a session and says where it is."""
-    at, corrected = happened_at(event, recorded_at, catalogue)
+    at, clock = happened_at(event, recorded_at, catalogue)
     policy = policy_at(event.project_id, event.site_id, at, catalogue)
     if is_late(at, recorded_at, policy):
         return "held", "too_late", ()
@@ -37,7 +37,7 @@ def check_in(account: Account, event: CheckedIn, recorded_at: int, catalogue: Ca
     new.facts = facts
     if too_heavy(account, new):
         return "refused", "too_many_facts", ()
-    flag = _flag(event, at, corrected, recorded_at, policy, catalogue)
+    flag = _flag(event, at, clock, recorded_at, policy, catalogue)
     return settle(account, old, new, catalogue, flag)
 
 
@@ -56,7 +56,7 @@ def check_out(
     account: Account, event: CheckedOut, recorded_at: int, catalogue: Catalogue
 ) -> Result:
     """The earliest check-out at or after the start ends a session."""
-    at, corrected = happened_at(event, recorded_at, catalogue)
+    at, clock = happened_at(event, recorded_at, catalogue)
     policy = policy_at(event.project_id, event.site_id, at, catalogue)
     if is_late(at, recorded_at, policy):
         return "held", "too_late", ()
@@ -88,7 +88,7 @@ def check_out(
     if after.end == before.end:
         put(account, old, new)
         return _no_news(new, at)
-    flag = _flag(event, at, corrected, recorded_at, policy, catalogue)
+    flag = _flag(event, at, clock, recorded_at, policy, catalogue)
     return settle(account, old, new, catalogue, flag)
 
 
@@ -107,14 +107,14 @@ def _no_news(span: Span, at: int) -> Result:
 def _flag(
     event: CheckedIn | CheckedOut,
     at: int,
-    corrected: bool,
+    clock: str | None,
     recorded_at: int,
     policy: Policy,
     catalogue: Catalogue,
 ) -> str | None:
     """What is worth saying of an end that counts."""
-    if corrected:
-        return "clock_corrected"
+    if clock is not None:
+        return clock
     if overdue(catalogue.local_day(event.site_id, at), recorded_at, policy, catalogue):
         return "recorded_late"
     if event.shift_id is not None and event.shift_id in catalogue.cancelled:

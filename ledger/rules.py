@@ -24,7 +24,7 @@ from ledger.index import key_of
 from ledger.moving import named_by, receive
 from ledger.presence import check_in, check_out
 from ledger.recognition import recognise
-from ledger.record import Record, digest_of
+from ledger.record import Record, digest_of, unsent
 from ledger.results import Result, posting
 from schemas.events import (
     CaseTransferred,
@@ -56,7 +56,7 @@ def post(
     event = cast(Fact, record.event)
     key = key_of("e/" + event.event_id)
     seen = lookup_key(account, key)
-    digest = record.digest or digest_of(repr(event).encode())
+    digest = record.digest or digest_of(repr(unsent(event)).encode())
     if seen is not None:
         result = _seen_before(seen == digest)
     else:

@@ -189,6 +189,11 @@ def encode_as(message: Event | Output, schema: Schema) -> bytes:
     return out.getvalue()
 
 
+def encode_again(message: Event | Output, value: bytes) -> bytes:
+    """A message -> framed bytes in the version of its schema in which `value` was written."""
+    return encode_as(message, BY_ID[int.from_bytes(value[1:5], "big")])
+
+
 def decode_raw(value: bytes) -> tuple[Schema, dict[str, Any]]:
     """Framed bytes -> their schema, and the plain values in that very version; raises Undecodable.
 

@@ -11,7 +11,7 @@ from aiokafka.partitioner import murmur2
 from ledger.admission import barred
 from ledger.catalogue import Catalogue
 from ledger.fold import fold
-from ledger.record import Record, digest_of
+from ledger.record import Record, digest_of_event
 from schemas.codec import Undecodable, decode_event, encode
 from schemas.posting import Quarantined
 from schemas.topics import OUTPUT_BATCH_BYTES_MAX
@@ -170,7 +170,7 @@ class _Fold:
             fetched.timestamp * 1000,
             None if key is None else key.decode("utf-8", "replace"),
             event,
-            digest_of(value),
+            digest_of_event(event, value),
         )
         if (why := barred(record, self._catalogue) or self._astray(record)) is not None:
             self._quarantine(fetched, *why)

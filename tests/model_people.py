@@ -127,7 +127,7 @@ class Told:
         name = event.volunteer_id
         before = self.seen.setdefault((name, event.event_id), event)
         if before is not event:
-            same = before == event
+            same = said_alike(before, event)
             return ("duplicate", "duplicate_event") if same else ("refused", "event_id_conflict")
         who = led(self.records)
         counted_by = who.get(name, name)

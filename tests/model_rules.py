@@ -31,6 +31,7 @@ from tests.model_spans import (
     Story,
     is_too_late,
     is_wrong_by_itself,
+    said_alike,
     tell,
 )
 
@@ -179,7 +180,7 @@ class _Volunteer:
             if event.event_id not in stands:
                 stands[event.event_id] = event
                 yield entry
-            elif stands[event.event_id] == event:
+            elif said_alike(stands[event.event_id], event):
                 self._answer(entry, ("duplicate", "duplicate_event"))
             else:
                 self._answer(entry, ("refused", "event_id_conflict"))

@@ -5,7 +5,7 @@ Order in the log counts only where docs/rules.md says so; those places are marke
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, NamedTuple, get_args
 
@@ -139,8 +139,13 @@ def place_of(event: Any) -> Place:
                  event.activity_id)  # fmt: skip
 
 
-def moment(entry: Entry, registry: Registry) -> tuple[int, bool]:
-    """When a check-in or check-out was, and whether the device's clock had to be corrected."""
+def said_alike(one: Any, other: Any) -> bool:
+    """Do two events under one id say the same? A second try is sent at another time."""
+    return bool(replace(one, sent_at=None) == replace(other, sent_at=None))
+
+
+def moment(entry: Entry, registry: Registry) -> tuple[int, str | None]:
+    """When a check-in or check-out was, and what is said of the device's clock."""
     event, received = entry.record.event, entry.record.recorded_at
     assert isinstance(event, CheckedIn | CheckedOut)
     return corrected_clock(event, received, registry, entry.seen)
@@ -148,12 +153,13 @@ def moment(entry: Entry, registry: Registry) -> tuple[int, bool]:
 
 def corrected_clock(
     event: CheckedIn | CheckedOut, received: int, registry: Registry, seen: int
-) -> tuple[int, bool]:
+) -> tuple[int, str | None]:
     """LOG ORDER: by the skew that the policy `default`, as known then, allows."""
-    skew = registry.default_policy(received // DAY, seen).max_clock_skew_minutes
-    if event.sent_at is None or abs(event.sent_at - received) <= skew * MINUTE:
-        return event.occurred_at, False
-    return event.occurred_at + (received - event.sent_at), True
+    skew = registry.default_policy(received // DAY, seen).max_clock_skew_minutes * MINUTE
+    if event.sent_at is not None and event.sent_at > received + skew:
+        return event.occurred_at + (received - event.sent_at), "clock_corrected"
+    late = event.sent_at is not None and received > event.sent_at + skew
+    return event.occurred_at, "delayed_or_slow_clock" if late else None
 
 
 def policy_of(entry: Entry, registry: Registry) -> PolicyPublished:
@@ -462,9 +468,9 @@ def _flag(entry: Entry, registry: Registry) -> str | None:
     """A wrong clock, a late record, a cancelled shift: worth saying, and no reason not to count."""
     event: Any = entry.record.event
     if isinstance(event, CheckedIn | CheckedOut):
-        at, was_wrong = moment(entry, registry)
-        if was_wrong:
-            return "clock_corrected"
+        at, clock = moment(entry, registry)
+        if clock is not None:
+            return clock
         day = civil_date(at, registry.offsets(event.site_id, entry.seen))
         policy = policy_of(entry, registry)
     elif isinstance(event, HoursGranted | HoursClaimed | TrainingRecorded):

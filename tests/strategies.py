@@ -215,6 +215,9 @@ def _visits(draw: st.DrawFn) -> list[Arrival]:
         # A device that says when it sent, by a clock that is wrong.
         ahead = draw(st.sampled_from([-2 * HOUR, -20 * MINUTE, 4 * MINUTE, HOUR, 3 * DAY]))
         come = [_sent(event, ahead) for event in come]
+        if draw(st.booleans()):
+            # It did not hear that it was heard, and sends once more.
+            come += [replace(event, sent_at=event.sent_at + MINUTE) for event in come]
     if ends == "twice":
         come.append(check_out(volunteer, session, end + draw(lengths), **place))
         come.append(check_in(volunteer, session, start, **(draw(places) | {"event_id": "again"})))

@@ -28,6 +28,7 @@ from ledger import (
     policy,
     presence,
     rating,
+    record,
     results,
     rules,
     settling,
@@ -250,8 +251,14 @@ def _whoever_asked_corrects(self: Any, act: Any) -> Any:
 
 def _only_the_end_is_corrected(event: Any, recorded_at: int, known: Any) -> Any:
     if isinstance(event, CheckedIn):
-        return event.occurred_at, False
+        return event.occurred_at, None
     return lateness_happened_at(event, recorded_at, known)
+
+
+def _delay_is_corrected(at: int, sent_at: int | None, recorded_at: int, known: Any) -> Any:
+    if sent_at is None or abs(sent_at - recorded_at) <= lateness.skew_micros(recorded_at, known):
+        return at, None
+    return at - sent_at + recorded_at, "clock_corrected"
 
 
 def _row_taken_twice(event: Any) -> str:
@@ -370,8 +377,10 @@ BUGS: dict[str, Plant] = {
     "anybody decides": everywhere(settling.entitled, lambda *_: True),
     "anybody records afterwards": method(Catalogue, "may_record", lambda *_: True),
     "a wrong clock is believed": everywhere(
-        lateness.happened_at, lambda event, *_: (event.occurred_at, False)
+        lateness.happened_at, lambda event, *_: (event.occurred_at, None)
     ),
+    "a delay is taken for a slow clock": everywhere(lateness.by_clock, _delay_is_corrected),
+    "a second try is another event": everywhere(record.unsent, lambda event: event),
     "a wrong clock is mended at one end": everywhere(
         lateness.happened_at, _only_the_end_is_corrected
     ),

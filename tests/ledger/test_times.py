@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from ledger.record import digest_of_event
 from ledger.workdays import Workdays
 from schemas import times
+from schemas.codec import BY_ID, encode, encode_as
 from tests.histories import (
     TODAY,
     cancel,
@@ -48,12 +50,46 @@ def test_e15_a_clock_within_the_allowed_skew_is_left_alone() -> None:
 
 def test_e15_a_corrected_time_decides_about_lateness_and_about_the_future() -> None:
     ahead = check_in(at="09:00", day="2025-03-09", sent_at=when("09:00", "2025-03-09"))
-    behind = check_out(at="11:00", day="2025-02-01", sent_at=when("11:00", "2025-02-01"))
-    made = book(received(ahead, "09:00"), received(behind, "11:00"))
+    made = book(received(ahead, "09:00"), check_out())
     assert balance(made) == 120
     beyond = replace(ahead, event_id="e9", occurred_at=ahead.occurred_at + 6 * times.MINUTE)
     made = book(received(beyond, "09:00"))
     assert [code for _, code, _ in made.refused_entry] == ["in_the_future"]
+
+
+def test_a_delay_is_no_slow_clock_and_adds_no_minute() -> None:
+    """The clock was right and the gateway down for two hours: to correct by what the record came
+    late would credit 299 minutes for three hours."""
+    start, end = served(end="12:00")
+    sent = replace(end, sent_at=end.occurred_at + times.SECOND)
+    made = book(replace(start, sent_at=start.occurred_at + times.SECOND), received(sent, "14:00"))
+    assert answers(made) == [("posted", None), ("posted", "delayed_or_slow_clock")]
+    assert balance(made) == 180
+    within = replace(sent, sent_at=when("11:59"))
+    assert answer(last(book(start, received(within, "12:04")))) == ("posted", None)
+    slow = replace(sent, sent_at=when("11:59"))
+    made = book(start, received(slow, "12:01", "2025-03-08"))
+    assert answer(last(made)) == ("held", "too_late"), "its own time is in the late window or not"
+
+
+def test_a_second_try_that_was_sent_at_another_time_is_a_duplicate() -> None:
+    end = check_out(sent_at=when("11:00:01"))
+    again, bare = replace(end, sent_at=when("11:30")), replace(end, sent_at=None)
+    other = replace(again, occurred_at=again.occurred_at + times.MINUTE)
+    made = book(check_in(), end, again, bare, other)
+    assert answers(made)[2:] == [("duplicate", "duplicate_event")] * 2 + [
+        ("refused", "event_id_conflict")
+    ]
+    assert balance(made) == 120
+
+
+def test_the_bytes_of_a_second_try_stand_for_the_same() -> None:
+    first = check_out(sent_at=when("11:00:01"))
+    second, other = replace(first, sent_at=None), replace(first, session_id="s9")
+    digests = [digest_of_event(event, encode(event)) for event in (first, second, other)]
+    assert digests[0] == digests[1] != digests[2]
+    whole = encode_as(first, BY_ID[int.from_bytes(encode(first)[1:5], "big")])
+    assert digest_of_event(first, whole) == digests[0]
 
 
 def test_e16_an_offline_phone_counts_inside_the_late_window_only() -> None:
