@@ -12,7 +12,7 @@ from typing import Any
 
 from consumers.query import Query, as_known, if_asked
 from ledger.catalogue import Catalogue
-from ledger.lateness import by_clock
+from ledger.lateness import by_clock, skew_micros
 from ledger.spans import end_of, whole_minutes
 from schemas.codec import decode_event
 from schemas.topics import CHECKINS, HOURS
@@ -157,7 +157,8 @@ def key_of(row: Mapping[str, Any]) -> SpanKey:
 
 def happened(row: Mapping[str, Any], known: Catalogue) -> int:
     """When a check-in or check-out was, by a clock that is corrected (`ledger.lateness`)."""
-    at, _ = by_clock(row["occurred"], row["sent"], row["recorded"], known)
+    skew = skew_micros(row["site_id"] or None, row["recorded"], known)
+    at, _ = by_clock(row["occurred"], row["sent"], row["recorded"], skew)
     return at
 
 

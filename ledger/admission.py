@@ -45,7 +45,8 @@ def barred(record: Record, catalogue: Catalogue) -> tuple[str, str] | None:
 def _in_the_future(record: Record, catalogue: Catalogue) -> tuple[str, str] | None:
     """What happened cannot have happened after it was received; clocks may differ a little."""
     event = record.event
-    latest = record.recorded_at + skew_micros(record.recorded_at, catalogue)
+    site_id: str | None = getattr(event, "site_id", None)
+    latest = record.recorded_at + skew_micros(site_id, record.recorded_at, catalogue)
     if isinstance(event, (CheckedIn, CheckedOut)):
         at, _ = happened_at(event, record.recorded_at, catalogue)
         return _ahead("occurred_at", at, latest, record.recorded_at)

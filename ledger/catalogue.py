@@ -193,6 +193,11 @@ class Catalogue:
         """The civil day of an instant at a site, as a day number."""
         return (at + self.offset_micros(site_id, at)) // DAY
 
+    def last_day(self, site_id: str | None, start: int, end: int) -> int:
+        """The last civil day of [start, end) at a site: that of its last instant, so what ends at
+        midnight is of the day that ends."""
+        return self.local_day(site_id, max(start, end - 1))
+
     def civil_days(self, site_id: str | None, start: int, end: int) -> tuple[tuple[int, int], ...]:
         """The civil days of [start, end) at a site: (instant from which, day number), ascending.
 

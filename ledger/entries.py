@@ -112,9 +112,10 @@ def _flag(
     """Late entries count all the same (V2 article 11 sets a deadline, not a sanction)."""
     if isinstance(event, HoursImported):
         return None
-    end = facts.end
+    start, end = facts.start, facts.end
+    assert start is not None
     assert end is not None
-    last_day = day if facts.date is not None else catalogue.local_day(place.site_id, end)
+    last_day = day if facts.date is not None else catalogue.last_day(place.site_id, start, end)
     policy = catalogue.policy(place.project_id, day) or catalogue.default_policy(day)
     if overdue(last_day, recorded_at, policy, catalogue):
         return "recorded_late"

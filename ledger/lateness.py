@@ -11,12 +11,11 @@ def happened_at(
     event: CheckedIn | CheckedOut, recorded_at: int, catalogue: Catalogue
 ) -> tuple[int, str | None]:
     """When an end of a session was, in UTC microseconds, and what is to be said of its clock."""
-    return by_clock(event.occurred_at, event.sent_at, recorded_at, catalogue)
+    skew = skew_micros(event.site_id, recorded_at, catalogue)
+    return by_clock(event.occurred_at, event.sent_at, recorded_at, skew)
 
 
-def by_clock(
-    at: int, sent_at: int | None, recorded_at: int, catalogue: Catalogue
-) -> tuple[int, str | None]:
+def by_clock(at: int, sent_at: int | None, recorded_at: int, skew: int) -> tuple[int, str | None]:
     """What a device's time comes to, and the reason code that says what its clock was.
 
     What was sent after it was recorded comes of a clock that is ahead, which no delay can make:
@@ -25,15 +24,16 @@ def by_clock(
     """
     if sent_at is None:
         return at, None
-    ahead, skew = sent_at - recorded_at, skew_micros(recorded_at, catalogue)
+    ahead = sent_at - recorded_at
     if ahead > skew:
         return at - ahead, "clock_corrected"
     return at, "delayed_or_slow_clock" if -ahead > skew else None
 
 
-def skew_micros(recorded_at: int, catalogue: Catalogue) -> int:
-    """How far clocks may differ."""
-    return catalogue.default_policy(recorded_at // DAY).max_clock_skew_minutes * MINUTE
+def skew_micros(site_id: str | None, recorded_at: int, catalogue: Catalogue) -> int:
+    """How far clocks may differ, by the version for the civil day of the receipt at a place."""
+    day = catalogue.local_day(site_id, recorded_at)
+    return catalogue.default_policy(day).max_clock_skew_minutes * MINUTE
 
 
 def policy_at(project_id: str, site_id: str | None, at: int, catalogue: Catalogue) -> Policy:

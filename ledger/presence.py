@@ -115,7 +115,9 @@ def _flag(
     """What is worth saying of an end that counts."""
     if clock is not None:
         return clock
-    if overdue(catalogue.local_day(event.site_id, at), recorded_at, policy, catalogue):
+    # A check-out at midnight ends the day before.
+    since = at if isinstance(event, CheckedIn) else at - 1
+    if overdue(catalogue.last_day(event.site_id, since, at), recorded_at, policy, catalogue):
         return "recorded_late"
     if event.shift_id is not None and event.shift_id in catalogue.cancelled:
         return "shift_cancelled"

@@ -24,7 +24,7 @@ from schemas.topics import CATALOGUE, FACTS, TOPIC_OF
 from schemas.validity import faults
 from tests.model_catalogue import CHINA_MINUTES, Place, Registry
 from tests.model_rules import HELD_PIECES, Share, Truth, reckon
-from tests.model_spans import Entry, corrected_clock
+from tests.model_spans import Entry, corrected_clock, received_on
 
 Source = tuple[str, int]
 """Topic and offset of a record of the partition."""
@@ -98,7 +98,7 @@ def _barred(record: Record, registry: Registry, seen: int) -> bool:
         times = [event.service_date * DAY - 18 * HOUR]
     if isinstance(event, CommendationAwarded):
         times = [event.awarded_on * DAY - 18 * HOUR]
-    day = record.recorded_at // DAY
+    day = received_on(event, record.recorded_at, registry, seen)
     skew = registry.default_policy(day, seen).max_clock_skew_minutes
     latest = record.recorded_at + skew * MINUTE
     return (

@@ -20,7 +20,7 @@ from tests.model import share_of, truth_of
 from tests.model_catalogue import Registry
 from tests.model_recognition import Honours
 from tests.model_rules import Share
-from tests.model_spans import Answer, Entry
+from tests.model_spans import Answer, Entry, said_alike
 
 
 def led(records: Iterable[Record]) -> dict[str, str]:

@@ -155,11 +155,17 @@ def corrected_clock(
     event: CheckedIn | CheckedOut, received: int, registry: Registry, seen: int
 ) -> tuple[int, str | None]:
     """LOG ORDER: by the skew that the policy `default`, as known then, allows."""
-    skew = registry.default_policy(received // DAY, seen).max_clock_skew_minutes * MINUTE
+    day = received_on(event, received, registry, seen)
+    skew = registry.default_policy(day, seen).max_clock_skew_minutes * MINUTE
     if event.sent_at is not None and event.sent_at > received + skew:
         return event.occurred_at + (received - event.sent_at), "clock_corrected"
     late = event.sent_at is not None and received > event.sent_at + skew
     return event.occurred_at, "delayed_or_slow_clock" if late else None
+
+
+def received_on(event: Any, received: int, registry: Registry, seen: int) -> int:
+    """The civil day of a receipt where the service was; China's where no place is named."""
+    return civil_date(received, registry.offsets(getattr(event, "site_id", None), seen))
 
 
 def policy_of(entry: Entry, registry: Registry) -> PolicyPublished:
@@ -471,12 +477,14 @@ def _flag(entry: Entry, registry: Registry) -> str | None:
         at, clock = moment(entry, registry)
         if clock is not None:
             return clock
-        day = civil_date(at, registry.offsets(event.site_id, entry.seen))
+        last = at - 1 if isinstance(event, CheckedOut) else at
+        day = civil_date(last, registry.offsets(event.site_id, entry.seen))
         policy = policy_of(entry, registry)
     elif isinstance(event, HoursGranted | HoursClaimed | TrainingRecorded):
         start, end = _times(event)
         offsets = registry.offsets(event.site_id, entry.seen)
-        first, day = civil_date(start, offsets), civil_date(end, offsets)
+        # The last day of [start, end) is that of its last instant: who ends at 24:00 ends today.
+        first, day = civil_date(start, offsets), civil_date(max(start, end - 1), offsets)
         if isinstance(event, TrainingRecorded):
             first = day = event.service_date
         policy = registry.policy(event.project_id, first, entry.seen)[0]

@@ -534,6 +534,37 @@ def _left_open(draw: st.DrawFn) -> list[Arrival]:
     return [arrival(event) for event in told]
 
 
+@st.composite
+def _at_midnight(draw: st.DrawFn) -> list[Arrival]:
+    """Hours that end at midnight or near it, or a visit that does, taken down some days later."""
+    end = when("00:00", "2025-03-11") + draw(st.sampled_from([-1, 0, 0, 1]))
+    received_at = end + draw(st.sampled_from([1, 2])) * DAY + draw(st.integers(-2, 2)) * HOUR
+    told: list[Event] = [grant("v1", draw(grants), end - HOUR, end)]
+    if draw(st.booleans()):
+        told = [check_in("v1", "s1", end - HOUR), check_out("v1", "s1", end)]
+    return [Arrival(event, received_at) for event in told]
+
+
+@st.composite
+def _first_mornings(draw: st.DrawFn) -> list[Arrival]:
+    """Clocks that are half an hour wrong, around the midnight after which they may be so."""
+    more: dict[str, Any] = draw(st.sampled_from([{}, {"site": "site-a"}, {"site": "new-york"}]))
+    at = when("00:00", "2025-03-09") + draw(st.integers(-20, 20)) * HOUR
+    told: Event = check_in("v1", draw(sessions), at, **more)
+    if draw(st.booleans()):
+        told = replace(told, sent_at=at)
+    return [Arrival(told, at - draw(st.sampled_from([-30, 30])) * MINUTE)]
+
+
+_LOOSE = Arrival(policy("default", 7, "2025-03-09", skew_minutes=60), BEGIN - DAY)
+_STRICT = Arrival(policy("default", 8, "2025-03-01", deadline_days=1), BEGIN - DAY)
+
+first_mornings = _only(_first_mornings()).map(lambda told: [_LOOSE, *told])
+"""What is recorded around the first morning of a version that lets clocks differ by more."""
+
+midnights = _only(_at_midnight()).map(lambda told: [_STRICT, *told])
+"""What ends around midnight, and a deadline of one working day."""
+
 disputes = _only(_corrections(), _appeals())
 """Requests and appeals that somebody decides, now and then the wrong person."""
 

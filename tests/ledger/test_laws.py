@@ -27,7 +27,15 @@ from schemas.posting import Line, Posting
 from schemas.times import MINUTE
 from tests.histories import BASICS, REGULATOR, Arrival, log, served, void, words
 from tests.model import check, truth_of
-from tests.strategies import KNOWN, LAW, calm_histories, histories, left_open
+from tests.strategies import (
+    KNOWN,
+    LAW,
+    calm_histories,
+    first_mornings,
+    histories,
+    left_open,
+    midnights,
+)
 
 Spoken = (
     CheckedIn
@@ -74,6 +82,13 @@ def opened(history: list[Arrival]) -> tuple[list[Record], Book]:
 @given(histories())
 @LAW
 def test_the_ledger_says_what_the_reference_says(history: list[Arrival]) -> None:
+    records, book = opened(history)
+    assert check(records, book.postings) == []
+
+
+@given(st.one_of(first_mornings, midnights))
+@LAW
+def test_versions_and_deadlines_go_by_the_civil_day(history: list[Arrival]) -> None:
     records, book = opened(history)
     assert check(records, book.postings) == []
 

@@ -39,10 +39,18 @@ from ledger.spans import Span
 from ledger.workdays import Workdays
 from schemas.events import CheckedIn, HoursGranted
 from schemas.posting import Line
-from schemas.times import MINUTE
+from schemas.times import DAY, MINUTE
 from tests.histories import Arrival, log, words
 from tests.model import check
-from tests.strategies import KNOWN, disputes, entered, histories, left_open
+from tests.strategies import (
+    KNOWN,
+    disputes,
+    entered,
+    first_mornings,
+    histories,
+    left_open,
+    midnights,
+)
 
 pytestmark = pytest.mark.skipif(
     not rules.__file__.endswith(".py"),
@@ -255,8 +263,12 @@ def _only_the_end_is_corrected(event: Any, recorded_at: int, known: Any) -> Any:
     return lateness_happened_at(event, recorded_at, known)
 
 
-def _delay_is_corrected(at: int, sent_at: int | None, recorded_at: int, known: Any) -> Any:
-    if sent_at is None or abs(sent_at - recorded_at) <= lateness.skew_micros(recorded_at, known):
+def _skew_by_utc(site_id: str | None, recorded_at: int, known: Any) -> int:
+    return int(known.default_policy(recorded_at // DAY).max_clock_skew_minutes) * MINUTE
+
+
+def _delay_is_corrected(at: int, sent_at: int | None, recorded_at: int, skew: int) -> Any:
+    if sent_at is None or abs(sent_at - recorded_at) <= skew:
         return at, None
     return at - sent_at + recorded_at, "clock_corrected"
 
@@ -380,6 +392,10 @@ BUGS: dict[str, Plant] = {
         lateness.happened_at, lambda event, *_: (event.occurred_at, None)
     ),
     "a delay is taken for a slow clock": everywhere(lateness.by_clock, _delay_is_corrected),
+    "what ends at midnight ends the next day": method(
+        Catalogue, "last_day", lambda self, site, start, end: self.local_day(site, end)
+    ),
+    "a version begins at midnight UTC": everywhere(lateness.skew_micros, _skew_by_utc),
     "a second try is another event": everywhere(record.unsent, lambda event: event),
     "a wrong clock is mended at one end": everywhere(
         lateness.happened_at, _only_the_end_is_corrected
@@ -394,6 +410,8 @@ BUGS: dict[str, Plant] = {
 
 
 SOUGHT_IN = {
+    "a version begins at midnight UTC": first_mornings,
+    "what ends at midnight ends the next day": midnights,
     "a correction changes nothing": disputes,
     "who decided hears the appeal": disputes,
     "who wants a correction decides it": disputes,
@@ -412,7 +430,7 @@ def found_wrong(history: list[Arrival]) -> bool:
 
 def search(bug: str) -> list[Arrival] | None:
     """The first made-up history that the core gets wrong, None if it gets all right."""
-    sought_in = SOUGHT_IN.get(bug) or histories()
+    sought_in = SOUGHT_IN[bug] if bug in SOUGHT_IN else histories()
     try:
         return find(sought_in, found_wrong, settings=SEARCH, random=Random(SEED))
     except NoSuchExample:

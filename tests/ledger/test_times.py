@@ -23,6 +23,7 @@ from tests.histories import (
     register,
     served,
     shift,
+    site,
     tick,
     training,
     void,
@@ -55,6 +56,24 @@ def test_e15_a_corrected_time_decides_about_lateness_and_about_the_future() -> N
     beyond = replace(ahead, event_id="e9", occurred_at=ahead.occurred_at + 6 * times.MINUTE)
     made = book(received(beyond, "09:00"))
     assert [code for _, code, _ in made.refused_entry] == ["in_the_future"]
+
+
+def test_on_the_first_morning_of_a_version_it_is_asked_by_the_civil_day() -> None:
+    """At seven in the morning in China it is still yesterday in UTC."""
+    may, june = policy("default", 1), policy("default", 2, "2025-06-01", skew_minutes=60)
+    start, end = served(start="07:30", end="09:30", day="2025-06-01", site="site-a")
+    made = book(may, june, received(start, "07:00", "2025-06-01"), end)
+    assert made.refused_entry == []
+    assert lines(last(made)) == [("s1", "2025-06-01", 120, "effective")]
+    ahead = replace(start, occurred_at=when("00:30", "2025-06-01"), site_id=None)
+    made = book(may, june, received(ahead, "23:59", "2025-05-31"))
+    assert [code for _, code, _ in made.refused_entry] == ["in_the_future"]
+    abroad = site("tokyo", ("2024-01-01T00:00:00Z", 540))
+    made = book(may, june, abroad, received(replace(ahead, site_id="tokyo"), "23:59", "2025-05-31"))
+    assert answers(made) == [("posted", None)], "in Tokyo it is June already"
+    late_granted = grant(start="06:00", end="07:00", day="2025-06-01")
+    made = book(may, june, received(late_granted, "07:00", "2025-06-01"))
+    assert answers(made) == [("posted", None)], "what people enter is asked in the same way"
 
 
 def test_a_delay_is_no_slow_clock_and_adds_no_minute() -> None:
@@ -111,6 +130,24 @@ def test_what_is_recorded_after_ten_working_days_is_flagged_and_counts() -> None
     made = book(late)
     assert answer(last(made)) == ("posted", "recorded_late")
     assert balance(made) == 120
+
+
+def test_what_ends_at_midnight_is_of_the_day_that_ends() -> None:
+    """Ten working days after Tuesday 4 March are over on the 18th; the 5th has one day more."""
+    day, next_day = "2025-03-04", "2025-03-05"
+    whole = grant(start="20:00", end="00:00", day=day, end_day=next_day)
+    short = grant("v2", "g2", start="20:00", end="23:59:59", day=day)
+    made = book(received(whole, "10:00", "2025-03-19"), received(short, "10:01", "2025-03-19"))
+    assert answers(made) == [("posted", "recorded_late")] * 2
+    assert lines(made.postings[0]) == [("g1", day, 240, "effective")]
+    assert lines(made.postings[1]) == [("g2", day, 239, "effective")]
+    assert answers(book(received(whole, "10:00", "2025-03-18"))) == [("posted", None)]
+    nothing = grant(start="00:00", end="00:00", day=next_day)
+    assert answers(book(received(nothing, "10:00", "2025-03-19"))) == [("posted", "under_a_minute")]
+    strict = policy("default", 1, deadline_days=1)
+    start, end = served(start="20:00", end="00:00", day=day, end_day=next_day)
+    made = book(strict, start, received(end, "00:30", "2025-03-06"))
+    assert answer(last(made)) == ("posted", "recorded_late"), "a check-out at 24:00, too"
 
 
 def test_holidays_and_make_up_working_days_move_the_deadline() -> None:
