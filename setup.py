@@ -14,7 +14,7 @@ CORE = (
     *(f"schemas/{name}.py" for name in ("binary", "codec", "events", "posting", "times", "topics")),
     *(f"schemas/{name}.py" for name in ("avrotypes", "personal", "validity")),
     *sorted(str(path) for path in Path("ledger").glob("*.py") if path.name != "__init__.py"),
-    *(f"streams/{name}.py" for name in ("batch", "forms", "pages", "store")),
+    *(f"streams/{name}.py" for name in ("batch", "forms", "pages", "store", "wakes")),
 )
 
 

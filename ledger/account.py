@@ -39,9 +39,9 @@ class Account:
     """One volunteer's totals, spans and seen ids; minutes throughout, instants UTC microseconds.
 
     `balance_minutes` is the effective service time. `due` says for a span when a tick must look
-    at it (0: at every tick, it waits for the catalogue). `lent_to` is the registration that
-    absorbed this one and counts its hours, empty if it counts them itself. All its spans lie on
-    UTC days from `first_day` to `last_day`, both included.
+    at it (0: whenever the catalogue has changed in what it waits for). `lent_to` is the
+    registration that absorbed this one and counts its hours, empty if it counts them itself. All
+    its spans lie on UTC days from `first_day` to `last_day`, both included.
     """
 
     volunteer_id: str

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from ledger.changes import Changes
 from ledger.people import People
 from ledger.policy import BUILT_IN, Policy
 from ledger.workdays import PLAIN, Workdays
@@ -90,6 +91,7 @@ class Catalogue:
     tiered: bool = False
     calendars: dict[str, Workdays] = field(default_factory=dict)
     people: People = field(default_factory=People)
+    changes: Changes = field(default_factory=Changes)
 
     def policy(self, project_id: str, day: int) -> Policy | None:
         """The version of the project's policy for a local day; None if it has none.

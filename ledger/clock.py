@@ -1,7 +1,10 @@
 """What falls due when the log's time passes (docs/rules.md, section 8)."""
 
+from typing import Final
+
 from ledger.account import Account, put, span_of
 from ledger.catalogue import Catalogue
+from ledger.changes import ANYTHING, all_wait_in, org, person, project, site
 from ledger.parts import whole
 from ledger.rating import credit, set_due
 from ledger.record import Record
@@ -10,10 +13,49 @@ from ledger.settling import WAITS, settled
 from ledger.spans import Span
 from schemas.posting import Posting
 
+TOPICS_MAX: Final = 32
+"""Topics that an account is said to wait for one by one."""
+
 
 def due_at(account: Account) -> int | None:
-    """When the next tick must look at this account; None if nothing waits in it."""
-    return min(account.due.values()) if account.due else None
+    """When time itself next changes something of this account; None if it never does."""
+    return min([at for at in account.due.values() if at], default=None)
+
+
+def waits_for(account: Account) -> tuple[str, ...]:
+    """The topics of the catalogue (`ledger.changes`) that could let something of this account count
+    which waits for them, in ascending order; its person's own topic is not among them."""
+    topics: set[str] = set()
+    for key, at in account.due.items():
+        if at:
+            continue
+        span = _span(account, key)
+        facts = whole(span)
+        for place in (facts.place, *[act.place for act in facts.acts]):
+            if place is not None:
+                topics |= {project(place.project_id), org(place.recording_org_id)}
+                if place.site_id is not None:
+                    topics.add(site(place.site_id))
+        if len(topics) > TOPICS_MAX:
+            return (ANYTHING,)
+    return tuple(sorted(topics))
+
+
+def is_due(account: Account, at: int, changed: frozenset[str]) -> bool:
+    """Must a tick look at this account, if these topics changed since one did?"""
+    next_at = due_at(account)
+    if next_at is not None and next_at <= at:
+        return True
+    topics = waits_for(account)
+    if not topics or not changed:
+        return False
+    own = person(account.volunteer_id)
+    return (
+        all_wait_in(changed)
+        or ANYTHING in topics
+        or own in changed
+        or not changed.isdisjoint(topics)
+    )
 
 
 def fall_due(account: Account, record: Record, catalogue: Catalogue, index: int) -> list[Posting]:
@@ -23,14 +65,20 @@ def fall_due(account: Account, record: Record, catalogue: Catalogue, index: int)
     """
     postings: list[Posting] = []
     for key in sorted(key for key, at in account.due.items() if at <= record.recorded_at):
-        span = span_of(account, "manual" if key.startswith("g/") else "service", key[2:])
-        assert span is not None
+        span = _span(account, key)
         result = _released(account, span, catalogue) if span.reason in WAITS else None
         if span.reason not in WAITS:
             result = _closed(account, span)
         if result is not None:
             postings.append(posting(account, record, catalogue, index + len(postings), result))
     return postings
+
+
+def _span(account: Account, key: str) -> Span:
+    """A span that the account knows to wait."""
+    span = span_of(account, "manual" if key.startswith("g/") else "service", key[2:])
+    assert span is not None
+    return span
 
 
 def _closed(account: Account, span: Span) -> Result:

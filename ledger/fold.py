@@ -7,7 +7,6 @@ from ledger.catalogue import Catalogue
 from ledger.clock import fall_due, idle
 from ledger.handing import answer
 from ledger.moving import forward, move, named_by
-from ledger.people import People
 from ledger.record import Record
 from ledger.rules import post
 from schemas.events import ClockTicked, Fact, FactForwarded, Transfer
@@ -20,17 +19,24 @@ class Accounts(Protocol):
     def account(self, volunteer_id: str) -> Account:
         """The volunteer's working copy, a new one for a volunteer not seen before."""
 
-    def due_by(self, at: int) -> list[str]:
-        """The volunteers with anything due at this instant or before, in ascending order."""
+    def due_by(self, at: int, catalogue: Catalogue) -> list[str]:
+        """The volunteers with anything due at this instant or before, and those for whom something
+        they wait for in the catalogue may have changed since the last tick, in ascending order."""
 
-    def elsewhere(self, people: People) -> list[str]:
+    def elsewhere(self, catalogue: Catalogue) -> list[str]:
         """The volunteers whose hours are not counted where they ought to be, in ascending order."""
+
+    def ticked(self, catalogue: Catalogue) -> None:
+        """Told when a tick has looked at whoever is due by this catalogue."""
 
     def hand(self, transfers: list[Transfer]) -> None:
         """What accounts hand to others, to be written together with the postings."""
 
     def touched(self, account: Account) -> None:
         """Told after every change of an account."""
+
+    def unchanged(self, account: Account) -> None:
+        """Told of an account that was looked at, and waits on as it did."""
 
 
 def fold(accounts: Accounts, record: Record, catalogue: Catalogue, index: int) -> list[Posting]:
@@ -50,14 +56,19 @@ def fold(accounts: Accounts, record: Record, catalogue: Catalogue, index: int) -
         accounts.touched(account)
         return [entry]
     postings: list[Posting] = []
-    for volunteer_id in accounts.elsewhere(catalogue.people):
+    for volunteer_id in accounts.elsewhere(catalogue):
         account = accounts.account(volunteer_id)
         moved, transfers = move(account, record, catalogue, index + len(postings))
         postings += moved
         accounts.hand(transfers)
         accounts.touched(account)
-    for volunteer_id in accounts.due_by(record.recorded_at):
+    for volunteer_id in accounts.due_by(record.recorded_at, catalogue):
         account = accounts.account(volunteer_id)
-        postings += fall_due(account, record, catalogue, index + len(postings))
-        accounts.touched(account)
+        fallen = fall_due(account, record, catalogue, index + len(postings))
+        if fallen:
+            postings += fallen
+            accounts.touched(account)
+        else:
+            accounts.unchanged(account)
+    accounts.ticked(catalogue)
     return postings or [idle(record, catalogue, index)]

@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from ledger.catalogue import Catalogue, Operator, Shift
+from ledger.changes import changed_by
 from ledger.people import PersonEvent, publish_person
 from ledger.policy import policy_of
 from ledger.workdays import Workdays
@@ -22,6 +23,7 @@ from schemas.events import (
     ShiftScheduled,
     SiteOperatorAssigned,
     SitePublished,
+    VolunteerUnmerged,
 )
 
 _LAST_DAY = 2**31
@@ -32,6 +34,19 @@ def publish(catalogue: Catalogue, event: CatalogueEvent) -> str | None:
 
     Publishing again replaces organisations, projects and sites; policy versions are immutable.
     """
+    if isinstance(event, VolunteerUnmerged):
+        # Afterwards nobody knows any more with whom they were one person.
+        topics = changed_by(event, catalogue.people)
+        reason = _publish(catalogue, event)
+    else:
+        reason = _publish(catalogue, event)
+        topics = changed_by(event, catalogue.people)
+    if reason is None:
+        catalogue.changes.note(catalogue.next_offset, topics)
+    return reason
+
+
+def _publish(catalogue: Catalogue, event: CatalogueEvent) -> str | None:
     match event:
         case OrgRegistered() | OrgSucceeded():
             return _publish_org(catalogue, event)

@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from ledger.account import Account
 from ledger.admission import barred
 from ledger.catalogue import Catalogue
-from ledger.clock import due_at
 from ledger.fold import fold
-from ledger.people import People
 from ledger.publish import publish
 from ledger.record import Record
 from schemas.events import Transfer
@@ -33,21 +31,24 @@ class Book:
             found = self.accounts[volunteer_id] = Account(volunteer_id)
         return found
 
-    def due_by(self, at: int) -> list[str]:
-        """The volunteers with anything due at this instant or before."""
+    def due_by(self, at: int, catalogue: Catalogue) -> list[str]:
+        """The volunteers with anything due at this instant or before, and all who wait."""
         return sorted(
             name
             for name, account in self.accounts.items()
-            if (due := due_at(account)) is not None and due <= at
+            if any(due <= at for due in account.due.values())
         )
 
-    def elsewhere(self, people: People) -> list[str]:
+    def elsewhere(self, catalogue: Catalogue) -> list[str]:
         """The volunteers whose hours are not counted where they ought to be."""
         return sorted(
             name
             for name, account in self.accounts.items()
-            if account.lent_to != people.counted_by(name)
+            if account.lent_to != catalogue.people.counted_by(name)
         )
+
+    def ticked(self, catalogue: Catalogue) -> None:
+        """Nothing to do: every tick looks at all who wait."""
 
     def hand(self, transfers: list[Transfer]) -> None:
         """Note what accounts hand to others."""
@@ -55,6 +56,9 @@ class Book:
 
     def touched(self, account: Account) -> None:
         """Nothing to do: the accounts here are the originals."""
+
+    def unchanged(self, account: Account) -> None:
+        """Nothing to do."""
 
 
 def replay(records: Iterable[Record]) -> Book:

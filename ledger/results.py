@@ -103,8 +103,8 @@ def settle(
 
 
 def _wait(account: Account, span: Span, catalogue: Catalogue) -> None:
-    """When a tick must look at a span: at each while it waits for the catalogue, once it has been
-    open too long, or not at all."""
+    """When a tick must look at a span: as the catalogue changes where it waits for that, once it
+    has been open too long, or not at all."""
     facts = whole(span)
     if account.lent_to:
         pass  # the account that counts its hours looks after them

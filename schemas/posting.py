@@ -307,12 +307,17 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class PartitionState:
-    """Where one ledger partition stands; written in every transaction."""
+    """Where one ledger partition stands; written in every transaction.
+
+    `ticked_offset` is where registry.catalogue ended at the last tick: who waits was let count, or
+    not, by that.
+    """
 
     partition: int
     next_index: int
     catalogue_offset: int
     positions: tuple[Position, ...]
+    ticked_offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -258,6 +258,11 @@ class _Fold:
         out.changes = list(self._working.changes())
         positions = {**self._store.positions, self._topic: part[-1].offset + 1}
         out.changes.append(
-            self._store.state(out.next_index, self._catalogue.next_offset, positions)
+            self._store.state(
+                out.next_index,
+                self._catalogue.next_offset,
+                positions,
+                self._working.ticked_offset,
+            )
         )
         return out

@@ -12,7 +12,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.topics import ACCOUNTS
 from streams.bounded import ASK_SECONDS, Overdue, stop, within
 from streams.shelf import Shelf
-from streams.store import DUE_HEADER, LENT_HEADER, Change, Store, is_account, state_key
+from streams.store import (
+    DUE_HEADER,
+    LENT_HEADER,
+    WAITS_HEADER,
+    Change,
+    Store,
+    is_account,
+    state_key,
+)
 
 BORN_HEADER: Final = "born"
 """Header of a partition's own record: the log's name, by which a shelf knows it again.
@@ -194,11 +202,11 @@ async def _read_on(
         shelf.follow(run.named or secrets.token_hex(16))
 
 
-def _headed(headers: Headers) -> tuple[int | None, str]:
-    """When an account is due, and who counts its hours."""
+def _headed(headers: Headers) -> tuple[str, str]:
+    """When a tick must look at an account, and who counts its hours."""
     said = dict(headers)
-    due = said.get(DUE_HEADER)
-    return None if due is None else int(due), said.get(LENT_HEADER, b"").decode()
+    words = [said[name] for name in (DUE_HEADER, WAITS_HEADER) if name in said]
+    return b" ".join(words).decode(), said.get(LENT_HEADER, b"").decode()
 
 
 def _born(headers: Headers) -> str:
@@ -208,8 +216,9 @@ def _born(headers: Headers) -> str:
 
 def headers_of(change: Change, born: str) -> list[tuple[str, bytes]]:
     """The headers of a record, from which a restoring worker need not decode it."""
-    key, _, due, lent_to = change
+    key, _, wake, lent_to = change
     if key[0] == "@":
         return [(BORN_HEADER, born.encode())]
-    told = [] if due is None else [(DUE_HEADER, b"%d" % due)]
-    return [*told, (LENT_HEADER, lent_to.encode())] if lent_to else told
+    due, _, waits = wake.partition(" ")
+    said = ((DUE_HEADER, due), (WAITS_HEADER, waits), (LENT_HEADER, lent_to))
+    return [(name, text.encode()) for name, text in said if text]

@@ -16,6 +16,7 @@ import lmdb
 import psutil
 
 from streams.store import Change, Marks, Store, state_key
+from streams.wakes import Wakes
 
 _MAP_BYTES = 16 << 30
 """Address space of a shelf, not memory and not disk; doubled whenever it is full."""
@@ -166,12 +167,12 @@ class Shelf:
 
     def _mark(self, txn: lmdb.Transaction, marks: Marks, read_from: int) -> None:
         txn.put(_READ_FROM, b"%d" % read_from, db=self._meta)
-        for name, (due, lent_to) in marks.items():
+        for name, (wake, lent_to) in marks.items():
             key = name.encode()
-            if due is None:
-                txn.delete(key, db=self._due)
+            if wake:
+                txn.put(key, wake.encode(), db=self._due)
             else:
-                txn.put(key, b"%d" % due, db=self._due)
+                txn.delete(key, db=self._due)
             if lent_to:
                 txn.put(key, lent_to.encode(), db=self._lent)
             else:
@@ -218,12 +219,11 @@ class Shelf:
     def store(self) -> Store:
         """The partition as this shelf has it."""
         due, lent = self._reading.cursor(self._due), self._reading.cursor(self._lent)
-        store = Store(
-            self._partition,
-            self,
-            {bytes(name).decode(): int(at) for name, at in due},
-            {bytes(name).decode(): bytes(to).decode() for name, to in lent},
-        )
+        wakes = Wakes()
+        for name, text in due:
+            wakes.put(bytes(name).decode(), bytes(text).decode())
+        told = {bytes(name).decode(): bytes(to).decode() for name, to in lent}
+        store = Store(self._partition, self, wakes, told)
         if (state := self.get(state_key(self._partition))) is not None:
             store.stand(state)
         return store

@@ -5,15 +5,20 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from ledger.account import Account, Saved, go_back, save
-from ledger.clock import due_at
-from ledger.people import People
+from ledger.catalogue import Catalogue
+from ledger.changes import persons_in
+from ledger.clock import is_due
 from schemas.codec import decode_output, encode
 from schemas.events import Transfer
 from schemas.posting import PartitionState, Position, StatePage
 from streams import pages
+from streams.wakes import UNSAID, Wakes, wake_of
 
 DUE_HEADER: Final = "due"
 """Header of an account record: when a tick must look at it, so that restoring need not decode."""
+
+WAITS_HEADER: Final = "waits"
+"""Header of an account record that is due at once: what it waits for (`streams.wakes`)."""
 
 LENT_HEADER: Final = "lent"
 """Header of an account record: who counts its hours, where it is not the account itself."""
@@ -27,12 +32,14 @@ LIVE_PAGES_MAX: Final = 64
 Live = tuple[Account, dict[str, bytes]]
 """An unpacked account, and the pages in its record as they are."""
 
-Change = tuple[str, bytes, int | None, str]
-"""Record key, framed value, and for an account record when it is due and who counts its hours."""
+Change = tuple[str, bytes, str, str]
+"""Record key, framed value, and for an account record when a tick must look at it (`streams.wakes`)
+and who counts its hours."""
 
 
-Marks = dict[str, tuple[int | None, str]]
-"""Accounts by what their records' headers say: when each is due, and who counts its hours."""
+Marks = dict[str, tuple[str, str]]
+"""Accounts by what their records' headers say: when a tick must look at each, and who counts its
+hours."""
 
 
 def state_key(partition: int) -> str:
@@ -76,17 +83,19 @@ class InMemory:
 class Store:
     """What ledger.accounts holds for one partition: its records, and what is asked of all of them.
 
-    `due` and `lent` are the headers of account records that have any. `live` holds some accounts
-    unpacked; each is as its record says.
+    `wakes` and `lent` are the headers of account records that have any. `live` holds some accounts
+    unpacked; each is as its record says. `ticked_offset` is where the catalogue ended at the last
+    tick.
     """
 
     partition: int
     # Not in its repr: asyncio shows the results of tasks, and this is a million records.
     records: Records = field(default_factory=InMemory, repr=False)
-    due: dict[str, int] = field(default_factory=dict, repr=False)
+    wakes: Wakes = field(default_factory=Wakes, repr=False)
     lent: dict[str, str] = field(default_factory=dict, repr=False)
     next_index: int = 0
     catalogue_offset: int = 0
+    ticked_offset: int = 0
     positions: dict[str, int] = field(default_factory=dict)
     live: dict[str, Live] = field(default_factory=dict, repr=False)
 
@@ -96,20 +105,17 @@ class Store:
         `read_from` is an offset in the topic before which there is nothing newer.
         """
         said: Marks = {}
-        for key, _, due, lent_to in changes:
+        for key, _, wake, lent_to in changes:
             if is_account(key):
-                said[key] = (due, lent_to)
+                said[key] = (wake, lent_to)
         marks = {
             name: mark
             for name, mark in said.items()
-            if mark != (self.due.get(name), self.lent.get(name, ""))
+            if mark != (self.wakes.texts.get(name, ""), self.lent.get(name, ""))
         }
         self.records.put(changes, marks, read_from)
-        for name, (due, lent_to) in marks.items():
-            if due is None:
-                self.due.pop(name, None)
-            else:
-                self.due[name] = due
+        for name, (wake, lent_to) in marks.items():
+            self.wakes.put(name, wake)
             if lent_to:
                 self.lent[name] = lent_to
             else:
@@ -124,17 +130,25 @@ class Store:
         assert isinstance(state, PartitionState)
         self.next_index = state.next_index
         self.catalogue_offset = state.catalogue_offset
+        self.ticked_offset = state.ticked_offset
         self.positions = {p.topic: p.next_offset for p in state.positions}
 
-    def state(self, next_index: int, catalogue_offset: int, positions: dict[str, int]) -> Change:
+    def state(
+        self,
+        next_index: int,
+        catalogue_offset: int,
+        positions: dict[str, int],
+        ticked_offset: int,
+    ) -> Change:
         """The record that says where the partition stands after a batch."""
         state = PartitionState(
             self.partition,
             next_index,
             catalogue_offset,
             tuple(Position(topic, offset) for topic, offset in sorted(positions.items())),
+            ticked_offset,
         )
-        return state_key(self.partition), encode(state), None, ""
+        return state_key(self.partition), encode(state), "", ""
 
 
 def _no_page(_: str) -> bytes | None:
@@ -151,9 +165,11 @@ class Working:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._open: dict[str, Live] = {}
-        self._due: dict[str, int | None] = {}
+        self._touched: set[str] = set()
+        self.ticked_offset = store.ticked_offset
+        """Where the catalogue ended at the last tick."""
         self.transfers: list[Transfer] = []
-        self._saved: dict[str, tuple[Saved | None, int | None, bool]] | None = None
+        self._saved: dict[str, tuple[Saved | None, bool]] | None = None
 
     def careful(self) -> None:
         """From now on remember how accounts were, for `undo`."""
@@ -161,15 +177,13 @@ class Working:
 
     def undo(self) -> None:
         """Let every account be as it was when `careful` was said last."""
-        for name, (saved, due, touched) in (self._saved or {}).items():
+        for name, (saved, touched) in (self._saved or {}).items():
             if saved is None:
                 self._open.pop(name, None)
-            else:
+            elif name in self._open:
                 go_back(self._open[name][0], saved)
-            if touched:
-                self._due[name] = due
-            else:
-                self._due.pop(name, None)
+            if not touched:
+                self._touched.discard(name)
         self._saved = {}
         self.transfers.clear()
 
@@ -187,11 +201,10 @@ class Working:
             if found is None:
                 found = self._load(volunteer_id)
             if self._saved is not None:
-                self._saved[volunteer_id] = (None, None, False)
+                self._saved[volunteer_id] = (None, False)
             self._open[volunteer_id] = found
         elif self._saved is not None and volunteer_id not in self._saved:
-            due, touched = self._due.get(volunteer_id), volunteer_id in self._due
-            self._saved[volunteer_id] = (save(found[0]), due, touched)
+            self._saved[volunteer_id] = (save(found[0]), volunteer_id in self._touched)
         return found[0]
 
     def _load(self, volunteer_id: str) -> Live:
@@ -211,21 +224,32 @@ class Working:
             return pages.empty(volunteer_id, _no_page), {}
         return pages.unpack(value, page)
 
-    def due_by(self, at: int) -> list[str]:
-        """The volunteers with anything due at this instant or before, in ascending order."""
-        changed = self._due
-        due = [n for n, when in self._store.due.items() if when <= at and n not in changed]
-        due += [n for n, when in changed.items() if when is not None and when <= at]
+    def due_by(self, at: int, catalogue: Catalogue) -> list[str]:
+        """The volunteers with anything due at this instant or before, and those for whom something
+        they wait for may have changed since the last tick, in ascending order."""
+        changed, wakes = catalogue.changes.since(self.ticked_offset), self._store.wakes
+        due = wakes.due_by(at, changed) - self._touched
+        for name in due:
+            if wakes.texts[name] == UNSAID:
+                self.touched(self.account(name))
+        due |= {n for n in self._touched if is_due(self._open[n][0], at, changed)}
         return sorted(due)
 
-    def elsewhere(self, people: People) -> list[str]:
+    def elsewhere(self, catalogue: Catalogue) -> list[str]:
         """The volunteers whose hours are not counted where they ought to be, in ascending order."""
-        lent = dict(self._store.lent)
-        for name, (account, _) in self._open.items():
-            lent[name] = account.lent_to
-        known = [name for name in people.into if name not in lent and not self.is_new(name)]
-        lent.update(dict.fromkeys(known, ""))
-        return sorted(name for name, to in lent.items() if to != people.counted_by(name))
+        people, lent = catalogue.people, self._store.lent
+        changed = persons_in(catalogue.changes.since(self.ticked_offset))
+        found = []
+        for name in {*people.into, *lent, *self._open} if changed is None else changed:
+            opened = self._open.get(name)
+            to = lent.get(name, "") if opened is None else opened[0].lent_to
+            if to != people.counted_by(name) and (name in lent or not self.is_new(name)):
+                found.append(name)
+        return sorted(found)
+
+    def ticked(self, catalogue: Catalogue) -> None:
+        """A tick has looked at whoever is due by this catalogue."""
+        self.ticked_offset = catalogue.next_offset
 
     def hand(self, transfers: list[Transfer]) -> None:
         """What accounts hand to others, written in the batch's transaction."""
@@ -233,15 +257,21 @@ class Working:
 
     def touched(self, account: Account) -> None:
         """An account has changed and must be written."""
-        self._due[account.volunteer_id] = due_at(account)
+        self._touched.add(account.volunteer_id)
+
+    def unchanged(self, account: Account) -> None:
+        """A tick looks at many accounts, which need not all be in memory at once."""
+        if account.volunteer_id not in self._touched:
+            del self._open[account.volunteer_id]
 
     def changes(self) -> Iterator[Change]:
-        """The records of every changed account, in the order in which they changed names."""
-        for name in sorted(self._due):
+        """The records of every changed account, in the order of their names."""
+        for name in sorted(self._touched):
             account, inline = self._open[name]
+            wake = wake_of(account)
             for key, value in pages.pack(account, inline):
                 own = key == name
-                yield key, value, self._due[name] if own else None, account.lent_to if own else ""
+                yield key, value, wake if own else "", account.lent_to if own else ""
 
     def keep(self) -> None:
         """Give the accounts back, now that their records are committed."""

@@ -92,6 +92,8 @@ def _barred(record: Record, registry: Registry, seen: int) -> bool:
     """Section 1: is this a record for quarantine?"""
     event = record.event
     times = [getattr(event, name, None) for name in ("occurred_at", "start_at", "end_at")]
+    if isinstance(event, ClockTicked):
+        times = []
     if isinstance(event, CheckedIn | CheckedOut):
         times = [corrected_clock(event, record.recorded_at, registry, seen)[0]]
     if isinstance(event, HoursImported | TrainingRecorded):

@@ -67,7 +67,7 @@ def restored(store: Store) -> Store:
     assert isinstance(store.records, InMemory)
     again.take(
         [
-            (key, value, store.due.get(key), store.lent.get(key, ""))
+            (key, value, store.wakes.texts.get(key, ""), store.lent.get(key, ""))
             for key, value in store.records.values.items()
         ]
     )

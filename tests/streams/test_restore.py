@@ -102,7 +102,7 @@ def said(ledger: Ledger, store: Store) -> object:
         keys += [name, *(f"{name}/{page}" for page in ("d20147", "d20148", "b0", "b1", "b2"))]
     values = [store.records.get(key) for key in keys]
     assert values[1] is not None or store.next_index == 0
-    return store.due, store.lent, store.next_index, store.positions, values
+    return store.wakes, store.lent, store.next_index, store.positions, values
 
 
 async def same_as_from_nothing(ledger: Ledger, machine: str = "here") -> int:

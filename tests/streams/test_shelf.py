@@ -20,13 +20,15 @@ from streams import restore
 from streams import shelf as module
 from streams.shelf import Shelf, ShelfFailed
 from streams.store import Change, InMemory, Store
+from streams.wakes import Wakes
 
 STATE = encode(PartitionState(3, 7, 2, (Position("service.hours", 5),)))
 CHANGES: list[Change] = [
-    ("v-1", b"one", 900, ""),
-    ("v-1/d20201", b"a day", None, ""),
-    ("v-2", b"two", None, "v-1"),
-    ("@3", STATE, None, ""),
+    ("v-1", b"one", "900", ""),
+    ("v-1/d20201", b"a day", "", ""),
+    ("v-2", b"two", "", "v-1"),
+    ("v-4", b"four", "0 - o/org-1 p/shelter", ""),
+    ("@3", STATE, "", ""),
 ]
 
 
@@ -49,11 +51,11 @@ def again(shelf: Shelf, folder: Path) -> Shelf:
 def as_it_is(store: Store, *keys: str) -> object:
     """Everything that a store says."""
     values = [store.records.get(key) for key in keys]
-    return (store.due, store.lent, store.next_index, store.catalogue_offset, store.positions,
+    return (store.wakes, store.lent, store.next_index, store.catalogue_offset, store.positions,
             values)  # fmt: skip
 
 
-KEYS = ("v-1", "v-1/d20201", "v-2", "@3", "v-3")
+KEYS = ("v-1", "v-1/d20201", "v-2", "@3", "v-3", "v-4")
 
 
 def test_what_was_put_is_there_when_it_is_opened_again(shelf: Shelf, tmp_path: Path) -> None:
@@ -66,10 +68,9 @@ def test_what_was_put_is_there_when_it_is_opened_again(shelf: Shelf, tmp_path: P
 
 
 _names = st.sampled_from(["v-1", "v-2", "v-3"])
-_account = st.tuples(
-    _names, st.binary(max_size=9), st.none() | st.integers(0, 9), st.just("") | _names
-)
-_page = st.tuples(_names.map("{}/d1".format), st.binary(max_size=9), st.none(), st.just(""))
+_wakes = st.sampled_from(["", "7", "8", "0", "0 - p/a", "0 9 o/a p/a", "0 9 p/b", "0 - *"])
+_account = st.tuples(_names, st.binary(max_size=9), _wakes, st.just("") | _names)
+_page = st.tuples(_names.map("{}/d1".format), st.binary(max_size=9), st.just(""), st.just(""))
 
 
 @settings(max_examples=25, deadline=None)
@@ -137,7 +138,7 @@ def test_a_shelf_that_follows_no_log_yet_is_empty_again(tmp_path: Path) -> None:
     half.store().take(CHANGES, 40)
     opened = again(half, tmp_path)
     assert (opened.born, opened.read_from, opened.get("v-1")) == (None, 0, None)
-    assert opened.store().due == {}
+    assert opened.store().wakes == Wakes()
     opened.close()
 
 
@@ -147,7 +148,7 @@ def test_whoever_opens_it_later_owns_it(shelf: Shelf, tmp_path: Path) -> None:
             "Shelf(Path(sys.argv[1]), 3).follow('log-2')"  # fmt: skip
     subprocess.run([sys.executable, "-c", other, str(tmp_path / "3")], check=True)
     with pytest.raises(ShelfFailed, match="taken over"):
-        shelf.put([("v-1", b"late", None, "")], {}, 50)
+        shelf.put([("v-1", b"late", "", "")], {}, 50)
     # Nor does it say that all is well in somebody else's name.
     opened = again(shelf, tmp_path)
     assert (opened.born, opened.get("v-1")) == ("log-2", b"one")
@@ -200,7 +201,7 @@ def test_one_handed_over_goes_on_with_whoever_opens_it(shelf: Shelf, tmp_path: P
     shelf.hand_over()
     opened = Shelf(tmp_path / "3", 3)
     shelf.close()
-    opened.put([("v-1", b"newer", None, "")], {}, 50)
+    opened.put([("v-1", b"newer", "", "")], {}, 50)
     assert (opened.born, opened.get("v-1")) == ("log-1", b"newer")
     opened.close()
 
@@ -238,7 +239,7 @@ def test_it_grows_beyond_the_address_space_it_began_with(
     monkeypatch.setattr(module, "_MAP_BYTES", 1 << 20)
     opened = Shelf(tmp_path / "3", 3)
     for number in range(40):
-        opened.put([(f"v-{number}", bytes(100_000), None, "")], {}, number)
+        opened.put([(f"v-{number}", bytes(100_000), "", "")], {}, number)
     assert all(opened.get(f"v-{number}") == bytes(100_000) for number in range(40))
     opened.close()
 
@@ -253,8 +254,8 @@ print("ready", flush=True)
 for number in range(10**9):
     value = b"%d" % number
     names = [f"v-{n}" for n in range(20)]
-    marks = {name: (number, "") for name in names}
-    shelf.put([(name, value * 50, number, "") for name in names], marks, number)
+    marks = {name: (str(number), "") for name in names}
+    shelf.put([(name, value * 50, str(number), "") for name in names], marks, number)
     print(number, flush=True)
 """
 
@@ -277,5 +278,5 @@ def test_a_killed_process_leaves_whole_transactions(tmp_path: Path) -> None:
     assert said[-1] <= opened.read_from <= said[-1] + 1
     value = b"%d" % opened.read_from * 50
     assert [opened.get(f"v-{n}") for n in range(20)] == [value] * 20
-    assert set(store.due.values()) == {opened.read_from}
+    assert set(store.wakes.texts.values()) == {str(opened.read_from)}
     opened.close()
