@@ -45,7 +45,7 @@ _BACK_SECONDS_MAX = 60.0
 _ON_THEIR_WAY = 2_000
 """Under load the trail is always so many records behind, at most."""
 _DRAIN_SECONDS = "180"
-_HISTORY_DAYS = 28
+_HISTORY_DAYS, _HISTORY_DAYS_AGO = 2, 5
 
 ROLES = roles_of(WORKERS)
 SIGNALS = {"kill -9": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGSTOP": signal.SIGSTOP}
@@ -87,8 +87,9 @@ def drawn(seed: int, spared: Sequence[str]) -> Iterator[tuple[str, str, float]]:
 
 
 def history(events: int, seed: int, now: float) -> Iterator[Sending]:
-    """The last four weeks, as if a region came back online: the broker's time is now."""
-    start_on = int(now * SECOND // DAY) - _HISTORY_DAYS - 2
+    """Two days of this week, as if a region came back online: the broker's time is now, and what is
+    older than the late window would only be held."""
+    start_on = int(now * SECOND // DAY) - _HISTORY_DAYS_AGO
     volunteers = max(events // 40, 50)
     return simulate(Plan(events, volunteers, _HISTORY_DAYS, seed, start_on))
 

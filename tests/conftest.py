@@ -4,8 +4,9 @@ import importlib.machinery
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ if os.environ.get("SHILU_PLAIN"):
 
 from kafka.admin import KafkaAdminClient, NewTopic
 
+from bench.reliability import note
 from deploy.broker import Broker
 from deploy.compiled import require_fresh
 from schemas.topics import ALL, PARTITIONS, broker_config
@@ -26,6 +28,19 @@ from schemas.topics import ALL, PARTITIONS, broker_config
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
 if not os.environ.get("SHILU_PLAIN"):
     require_fresh()
+
+
+LONG = os.environ.get("SHILU_FAULTS") == "long"
+"""Is this `make faults`, which notes what was seen for docs/reliability.md?"""
+
+_REPORTS = pytest.StashKey[dict[str, pytest.TestReport]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    report = yield
+    item.stash.setdefault(_REPORTS, {})[report.when] = report
+    return report
 
 
 def create_topics(bootstrap: str, *, producer_time: bool = True) -> None:
@@ -60,3 +75,26 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     with Broker(tmp_path_factory.mktemp("cluster"), tied_to_parent=True) as running:
         create_topics(running.bootstrap)
         yield running
+
+
+@pytest.fixture
+def seen(request: pytest.FixtureRequest) -> Iterator[Callable[[str], None]]:
+    """Told what a test saw, in a few words with figures; a long run keeps it for the page."""
+    said: list[str] = []
+
+    def say(what: str) -> None:
+        print(what)
+        said.append(what)
+
+    yield say
+    if LONG:
+        report = request.node.stash[_REPORTS].get("call")
+        params = getattr(request.node, "callspec", None)
+        note(
+            request.node.name.partition("[")[0],
+            "producer" if params is None else str(params.params.get("cluster", "producer")),
+            seed=request.getfixturevalue("seed") if "seed" in request.fixturenames else None,
+            passed=report is not None and report.passed,
+            seconds=0.0 if report is None else report.duration,
+            seen="; ".join(said),
+        )

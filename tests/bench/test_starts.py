@@ -57,8 +57,8 @@ def test_what_is_left_is_counted_by_partition_and_without_what_accounts_give_eac
 
 def test_the_last_line_counts_starts_and_not_partitions() -> None:
     (plan, other) = plans(1, 2, 5.0, SESSION)
-    stuck = Outcome(plan, 40.0, 17.3, ["partition 1", "partition 2"])
-    line = last_line(summed([stuck, Outcome(other, 12.0, 2.0, wrong=["1 lost: x"])]))
+    stuck = Outcome(plan, 40.0, 60.0, 17.3, ["partition 1", "partition 2"])
+    line = last_line(summed([stuck, Outcome(other, 12.0, 30.0, 2.0, wrong=["1 lost: x"])]))
     assert line == "starts 2 stalled 1 slowest_gap_seconds 17.3 wrong 1"
 
 

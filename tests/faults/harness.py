@@ -17,11 +17,10 @@ from consumers.ask import At, find_owner
 from deploy.broker import Broker
 from deploy.lag import worker_lag
 from producers.simulate import Plan, Sending, simulate
-from schemas.times import day
+from schemas.times import day, iso_date
 from tests.conftest import create_topics
 from tests.judge import judge
 
-HISTORY_DAYS = 28
 SESSION_SECONDS = 6.0
 PATIENCE_SECONDS = 120.0
 
@@ -241,17 +240,24 @@ def settle(cluster: Cluster, sender: Sender) -> str:
     return f"{sender.sent:,} records sent, none lost, none double, balances right"
 
 
-def history(events: int, seed: int, start_on: int | None = None) -> Iterator[Sending]:
-    """A simulated history in which everything goes wrong that goes wrong in the field.
-
-    `start_on`: its first day, in days since 1970; 2025-03-01 unless said otherwise.
-    """
+def history(events: int, seed: int, first_day: str, days: int) -> Iterator[Sending]:
+    """A simulated history in which everything goes wrong that goes wrong in the field."""
     return simulate(
         Plan(
             events=events,
             volunteers=max(events // 40, 20),
-            days=HISTORY_DAYS,
+            days=days,
             seed=seed,
-            start_on=day("2025-03-01") if start_on is None else start_on,
+            start_on=day(first_day),
         )
     )
+
+
+def past(events: int, seed: int) -> Iterator[Sending]:
+    """A month long ago, for records that bear their own times."""
+    return history(events, seed, "2025-03-01", 30)
+
+
+def lately(events: int, seed: int) -> Iterator[Sending]:
+    """Two days of this week, for records that the broker dates: what is older would only be late."""
+    return history(events, seed, iso_date(int(time.time()) // 86_400 - 5), 2)

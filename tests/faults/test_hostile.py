@@ -5,7 +5,7 @@ What each is refused for is the contract tests' matter (tests/contract/test_host
 
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -70,7 +70,9 @@ def bombs() -> Iterator[tuple[str, str, list[bytes]]]:
     yield "20,000 values in one batch of zstd", "zstd", [bytes(VALUE_BYTES_MAX - 1)] * 20_000
 
 
-def test_after_every_hostile_record_a_good_event_is_credited(tmp_path: Path) -> None:
+def test_after_every_hostile_record_a_good_event_is_credited(
+    tmp_path: Path, seen: Callable[[str], None]
+) -> None:
     with Cluster(tmp_path) as cluster, Log(_up(cluster)) as log:
         producers = {name: _producer(cluster, name) for name in ("none", *BOMBS)}
         producer = producers["none"]
@@ -96,7 +98,7 @@ def test_after_every_hostile_record_a_good_event_is_credited(tmp_path: Path) -> 
                 peak = _peak_bytes(process.pid)
                 assert peak < MEMORY_BYTES_MAX, f"{peak / 2**20:.0f} MiB at {name}"
         peaks = {n: _peak_bytes(p.pid) >> 20 for n, p in cluster.processes.items()}
-        print(f"credited within {slowest:.1f} s, at most {peaks} MiB")
+        seen(f"{len(hostile)} kinds: credited within {slowest:.1f} s, at most {peaks} MiB")
         wait_until(lambda: cluster.behind() == 0, "the worker has caught up")
         cluster.reconciled()
 

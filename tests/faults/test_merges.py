@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from ledger.replay import Book
 from schemas.codec import encode
 from schemas.events import CaseTransferred, ClockTicked, Event, MovedPlace, SpanTransferred
 from schemas.posting import Account, Posting
-from schemas.times import HOUR, MINUTE
+from schemas.times import DAY, HOUR, MINUTE, SECOND, iso_date
 from schemas.topics import CATALOGUE, KEY_OF, PARTITIONS, TOPIC_OF
 from tests.faults.harness import Cluster, wait_until
 from tests.histories import BASICS, Arrival, arrival, check_in, merge, served, tick, unmerge, when
@@ -37,14 +37,6 @@ pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 PAIRS = 24
 SESSIONS = 8
 DAYS = [f"2025-03-{number + 1:02d}" for number in range(SESSIONS)]
-
-
-@pytest.fixture
-def seed() -> int:
-    """The run's seed, printed so that it can be repeated."""
-    chosen = int(os.environ.get("SHILU_SEED", random.SystemRandom().randrange(10**6)))
-    print(f"SHILU_SEED={chosen}")
-    return chosen
 
 
 @pytest.fixture
@@ -80,10 +72,10 @@ class Pen:
         self._producer.flush()
 
 
-def hours_of(pair: int, chance: random.Random) -> list[Event]:
+def hours_of(pair: int, chance: random.Random, days: Sequence[str] = DAYS) -> list[Event]:
     """Visits of one person under two registrations, some at the same time."""
     told: list[Event] = []
-    for number, day in enumerate(DAYS):
+    for number, day in enumerate(days):
         for name in (f"a{pair}", f"b{pair}"):
             start = when("09:00", day) + chance.randrange(0, 180) * MINUTE
             end = start + chance.randrange(30, 180) * MINUTE
@@ -103,7 +95,9 @@ def redemptions_of(pair: int, chance: random.Random) -> list[Event]:
     return told
 
 
-def test_killing_a_worker_between_the_two_halves_of_a_merge(cluster: Cluster, seed: int) -> None:
+def test_killing_a_worker_between_the_two_halves_of_a_merge(
+    cluster: Cluster, seed: int, seen: Callable[[str], None]
+) -> None:
     chance = random.Random(seed)
     pen = Pen(cluster.broker.bootstrap)
     pen.write(*BASICS)
@@ -161,6 +155,63 @@ def test_killing_a_worker_between_the_two_halves_of_a_merge(cluster: Cluster, se
     assert found["state"] == "red"
     said = [said for one in found["partitions"] for said in one["differences"]]
     assert ["t-forged" in each for each in said] == [True, True]
+    seen(f"{PAIRS} pairs, 2 kills, {len(absorbed)} absorbed: nothing lost, nothing double, ")
+    seen("reconcile and replay green; a forged transfer is found")
+
+
+def test_a_storm_of_merges_under_the_brokers_time(
+    tmp_path: Path, seed: int, seen: Callable[[str], None]
+) -> None:
+    chance = random.Random(seed)
+    today = int(time.time() * SECOND) // DAY
+    days = [iso_date(today - SESSIONS - 1 + number) for number in range(SESSIONS)]
+    with Cluster(tmp_path, producer_time=False) as cluster:
+        pen = Pen(cluster.broker.bootstrap)
+        pen.write(*BASICS)
+        facts = [event for pair in range(PAIRS) for event in hours_of(pair, chance, days)]
+        chance.shuffle(facts)
+        pen.write(*facts[::2])
+        pen.flush()
+        cluster.worker("worker")
+        cluster.moves("before the merges")
+        pen.write(*(merge(f"b{pair}", f"a{pair}") for pair in range(PAIRS)))
+        pen.write(*(merge(f"a{pair}", f"a{pair + 1}") for pair in range(0, PAIRS, 4)))
+        kills = 0
+        for event in facts[1::2]:
+            pen.write(event)
+            if chance.random() < 0.03:
+                # Between the two halves, if the tick has let anything move.
+                _tick_now(pen)
+                time.sleep(chance.uniform(0, 0.3))
+                cluster.kill("worker")
+                cluster.worker("worker")
+                kills += 1
+        pen.write(*(unmerge(f"b{pair}") for pair in range(0, PAIRS, 3)))
+        pen.flush()
+        # A tick moves what the ledger knew of the catalogue when it came.
+        expected = {f"b{pair}" for pair in range(PAIRS) if pair % 3}
+        expected |= {f"a{pair}" for pair in range(0, PAIRS, 4)}
+        wait_until(lambda: _absorbed(cluster, pen) == expected, "everybody is merged")
+        assert judge(cluster.broker.bootstrap) == []
+        assert parted_wrong(Refolded(take(cluster.broker.bootstrap))) == []
+        accounts = take(cluster.broker.bootstrap).accounts
+        assert all(_is_empty(accounts[name]) for name in expected)
+        assert sum(account.balance_minutes for account in accounts.values()) > 0
+        seen(f"{PAIRS} pairs, {kills} kills, {len(expected)} absorbed: nothing lost or double")
+
+
+def _tick_now(pen: Pen) -> None:
+    now = int(time.time() * SECOND)
+    pen.write(Arrival(tick(now), now))
+    pen.flush()
+
+
+def _absorbed(cluster: Cluster, pen: Pen) -> set[str]:
+    """Who has given all away, once a tick more is folded everywhere."""
+    _tick_now(pen)
+    wait_until(lambda: cluster.behind() == 0, "the worker has caught up")
+    accounts = take(cluster.broker.bootstrap).accounts
+    return {name for name, account in accounts.items() if account.lent_to}
 
 
 def _is_empty(account: Account) -> bool:
