@@ -15,10 +15,9 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.material import CHUNK, commit, folded, history
+from bench.material import CHUNK, Sent, commit, folded, history
 from bench.plots import Series, chart
 from bench.report import ROOT, machine, table, write
-from consumers.rows import Record
 from ledger.catalogue import Catalogue
 from producers.ids import event_id_at
 from schemas.codec import encode
@@ -141,16 +140,16 @@ def _sessions(name: str, first: int, count: int) -> Iterator[Event]:
             )  # fmt: skip
 
 
-def _records(store: Store, events: Iterator[Event] | list[Event]) -> list[Record]:
+def _records(store: Store, events: Iterator[Event] | list[Event]) -> list[Sent]:
     at = store.positions.get(CHECKINS, 0)
     return [
-        Record(CHECKINS, 0, at + n, (event.occurred_at + HOUR) // 1000,
+        Sent(CHECKINS, 0, at + n, (event.occurred_at + HOUR) // 1000,
                event.volunteer_id.encode(), encode(event))  # type: ignore[union-attr]
         for n, event in enumerate(events)
     ]  # fmt: skip
 
 
-def _fold(store: Store, records: list[Record]) -> None:
+def _fold(store: Store, records: list[Sent]) -> None:
     for at in range(0, len(records), CHUNK):
         part = records[at : at + CHUNK]
         commit(store, fold_chunk(store, CHECKINS, part, Catalogue(), PARTITIONS))

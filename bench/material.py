@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import ClassVar
 
 from consumers.rows import Record
 from ledger.catalogue import Catalogue
@@ -34,6 +35,13 @@ class Folded:
     """What folding and encoding took, without simulating."""
 
 
+class Sent(Record):
+    """A record of the log as a worker fetches it."""
+
+    __slots__ = ()
+    headers: ClassVar[tuple[tuple[str, bytes | None], ...]] = ()
+
+
 def history(events: int, volunteers: int, seed: int = 1, days: int = 60) -> Iterator[Sending]:
     """The simulated records of a province, in the order in which they reach the log."""
     return simulate(Plan(events, volunteers, days, seed, day("2025-03-01")))
@@ -44,7 +52,7 @@ def folded(sendings: Iterator[Sending], *, keep: bool = True) -> Folded:
     found = Folded(stores={number: Store(number) for number in range(PARTITIONS)})
     catalogue, offsets = Catalogue(), defaultdict[tuple[str, int], int](int)
     while some := list(islice(sendings, CHUNK * PARTITIONS)):
-        waiting = defaultdict[tuple[str, int], list[Record]](list)
+        waiting = defaultdict[tuple[str, int], list[Sent]](list)
         for sending in some:
             record = _record(sending, offsets)
             if keep:
@@ -54,25 +62,41 @@ def folded(sendings: Iterator[Sending], *, keep: bool = True) -> Folded:
             elif record.topic in FACTS:
                 waiting[record.topic, record.partition].append(record)
         began = time.process_time()
+        late: list[Sent] = []
         for (topic, partition), chunk in sorted(waiting.items()):
             done = fold_chunk(found.stores[partition], topic, chunk, catalogue, PARTITIONS)
             commit(found.stores[partition], done)
+            late += _sent_on(topic, done, offsets)
             if keep:
                 found.postings += _postings(partition, done.postings, offsets)
+        for record in late:
+            done = fold_chunk(
+                found.stores[record.partition], record.topic, [record], catalogue, PARTITIONS
+            )
+            commit(found.stores[record.partition], done)
+            if keep:
+                found.inputs.append(record)
+                found.postings += _postings(record.partition, done.postings, offsets)
         found.fold_cpu_seconds += time.process_time() - began
     return found
 
 
-def _record(sending: Sending, offsets: dict[tuple[str, int], int]) -> Record:
+def _record(sending: Sending, offsets: dict[tuple[str, int], int]) -> Sent:
     partition = sending.partition
     if partition is None:
         single = sending.topic == CATALOGUE
         partition = 0 if single else partition_of(sending.key.decode(), PARTITIONS)
     place = sending.topic, partition
     offsets[place] += 1
-    return Record(
-        *place, offsets[place] - 1, sending.recorded_at // 1000, sending.key, sending.value
-    )
+    return Sent(*place, offsets[place] - 1, sending.recorded_at // 1000, sending.key, sending.value)
+
+
+def _sent_on(topic: str, done: batch.Folded, offsets: dict[tuple[str, int], int]) -> Iterator[Sent]:
+    """What a worker wrote once more, where it belongs."""
+    for home, records in sorted(done.forwards.items()):
+        for key, value, timestamp, _ in records:
+            offsets[topic, home] += 1
+            yield Sent(topic, home, offsets[topic, home] - 1, timestamp, key, value)
 
 
 def commit(store: Store, done: batch.Folded) -> None:

@@ -22,6 +22,7 @@ from kafka.errors import (
 
 from consumers.inflating import guard
 from consumers.rows import Place, Record
+from schemas.headers import origin_of
 
 _FETCH_BYTES = 8 << 20
 _SILENCE_SECONDS = 30.0
@@ -166,7 +167,16 @@ class Log:
             place = Place(tp.topic, tp.partition)
             self._reading[place] = records[-1].offset + 1
             found[place] = [
-                Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value) for r in records
+                Record(
+                    r.topic,
+                    r.partition,
+                    r.offset,
+                    r.timestamp,
+                    r.key,
+                    r.value,
+                    origin_of(r.headers),
+                )
+                for r in records
             ]
         return found
 

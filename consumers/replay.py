@@ -14,11 +14,12 @@ from typing import Any
 
 from consumers.log import Log
 from consumers.notes import BadNote, Checkpoint, Note
+from consumers.origins import first_recorded, partition_of
 from consumers.rows import Place, Record
 from consumers.sealed_logs import log_of
 from ledger.admission import barred
 from ledger.catalogue import Catalogue
-from ledger.fold import fold
+from ledger.fold import fold, sent_on
 from ledger.merkle import Range, grow, leaf_hashes
 from ledger.publish import publish
 from ledger.record import Record as Entry
@@ -56,10 +57,13 @@ class Replayed:
 @dataclass(slots=True)
 class Transfers:
     """What a partition's accounts handed to others, computed, and what its topic holds: event_id
-    -> digest of the bytes."""
+    -> digest of the bytes. `sent_on` are the records that belong elsewhere, by topic, partition and
+    offset, `arrived` those that came from such a place and are the same."""
 
     handed: dict[str, int] = field(default_factory=dict)
     taken: dict[str, int] = field(default_factory=dict)
+    sent_on: set[str] = field(default_factory=set)
+    arrived: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +96,15 @@ def _together(results: Iterable[tuple[Replayed, Transfers]], count: int) -> Iter
     for number, (found, transfers) in enumerate(results, 1):
         all_handed.handed |= transfers.handed
         all_handed.taken |= transfers.taken
+        all_handed.sent_on |= transfers.sent_on
+        all_handed.arrived |= transfers.arrived
         if number == count:
             handed, taken = all_handed.handed, all_handed.taken
             for event_id in sorted(handed.keys() | taken.keys()):
                 if handed.get(event_id) != taken.get(event_id):
                     found.say(f"{TRANSFERS}: {event_id} is not what the accounts handed over")
+            for source in sorted(all_handed.sent_on - all_handed.arrived):
+                found.say(f"{source} was to be sent on and did not arrive")
         yield found
 
 
@@ -126,6 +134,19 @@ class _Reader:
         self.facts: Mapping[str, deque[Record]] = {t: deque(self._all(t)) for t in FACTS}
         self.catalogue = deque(self._all(CATALOGUE, 0))
         self.checkpoints = self._all(CHECKPOINTS)
+        self.partitions = len(log.places([POSTINGS]))
+        self.firsts = first_recorded(log, [r for topic in FACTS for r in self.facts[topic]])
+
+    def entry(self, record: Record) -> Entry | None:
+        """A fact as the worker sees it, dated by when it was recorded first."""
+        return _entry(record, self.firsts.get((record.topic, record.offset)))
+
+    def is_astray(self, entry: Entry, book: Book) -> bool:
+        """Does a fact belong in another partition?"""
+        volunteer_id = getattr(entry.event, "volunteer_id", None)
+        if volunteer_id is None or entry.topic == TRANSFERS or volunteer_id in book.accounts:
+            return False
+        return partition_of(volunteer_id, self.partitions) != self.partition
 
     def _all(self, topic: str, partition: int | None = None) -> list[Record]:
         place = Place(topic, self.partition if partition is None else partition)
@@ -144,7 +165,7 @@ def _output(record: Record) -> Any:
         return None
 
 
-def _entry(record: Record) -> Entry | None:
+def _entry(record: Record, recorded_ms: int | None = None) -> Entry | None:
     """A fact or catalogue event as the worker sees it; None for what does not decode."""
     try:
         event = decode_event(record.value)
@@ -153,7 +174,8 @@ def _entry(record: Record) -> Entry | None:
     key = None if record.key is None else record.key.decode("utf-8", "replace")
     place = (record.topic, record.partition, record.offset)
     digest = digest_of_event(event, record.value or b"")
-    return Entry(*place, record.timestamp * 1000, key, event, digest)
+    at = record.timestamp if recorded_ms is None else recorded_ms
+    return Entry(*place, at * 1000, key, event, digest)
 
 
 def _learn(catalogue: Catalogue, record: Record) -> Event | None:
@@ -168,7 +190,7 @@ def _in_order(read: _Reader) -> tuple[Replayed, Transfers]:
     """Fold the facts in the order that the postings name, and compare every byte."""
     found, book, catalogue = Replayed(read.partition), Book(), Catalogue()
     written: list[bytes] = []
-    transfers = Transfers()
+    transfers = Transfers(arrived=_arrived(read))
     for record in read.facts[TRANSFERS]:
         entry = _entry(record)
         if entry is not None and (TRANSFERS, record.offset) not in read.quarantined:
@@ -190,10 +212,13 @@ def _in_order(read: _Reader) -> tuple[Replayed, Transfers]:
             found.say(f"#{len(written)}: its source {topic}/{offset} is not in the log")
             written += recorded
             continue
-        computed = [
-            encode_as(posting, BY_ID[int.from_bytes(recorded[0][1:5], "big")])
-            for posting in fold(book, fact, catalogue, len(written))
-        ]
+        if read.is_astray(fact, book):
+            folded = [sent_on(fact, catalogue, len(written))]
+            transfers.sent_on.add(f"{topic}/{read.partition}/{offset}")
+        else:
+            folded = fold(book, fact, catalogue, len(written))
+        version = BY_ID[int.from_bytes(recorded[0][1:5], "big")]
+        computed = [encode_as(posting, version) for posting in folded]
         if computed != recorded:
             found.say(f"#{len(written)}: {topic}/{offset} gives another posting")
         written += computed
@@ -218,7 +243,17 @@ def _next_fact(read: _Reader, topic: str, offset: int, found: Replayed) -> Entry
             found.say(f"{topic}/{passed.offset} was passed over")
     if not waiting or waiting[0].offset != offset:
         return None
-    return _entry(waiting.popleft())
+    return read.entry(waiting.popleft())
+
+
+def _arrived(read: _Reader) -> set[str]:
+    """Where the records were before that were sent on to this partition."""
+    return {
+        f"{topic}/{record.origin[0]}/{record.origin[1]}"
+        for topic, records in read.facts.items()
+        for record in records
+        if record.origin is not None and (topic, record.offset) in read.firsts
+    }
 
 
 def _compare_roots(read: _Reader, written: list[bytes], found: Replayed) -> None:
@@ -257,8 +292,9 @@ def _in_any_order(read: _Reader, seed: int) -> Replayed:
         for topic, records in read.facts.items()
         for record in records
         if (topic, record.offset) not in read.quarantined
-        and (entry := _entry(record)) is not None
+        and (entry := read.entry(record)) is not None
         and getattr(entry.event, "volunteer_id", None) not in merged
+        and not read.is_astray(entry, book)
     ]
     Random(f"{seed}/{read.partition}").shuffle(entries)
     entries.sort(key=lambda entry: isinstance(entry.event, EvaluationSubmitted))

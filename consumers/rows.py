@@ -34,7 +34,10 @@ class Place(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One record of the log; `timestamp` in milliseconds since 1970 UTC."""
+    """One record of the log; `timestamp` in milliseconds since 1970 UTC.
+
+    `origin` is where it says that it was before it was sent on, partition and offset.
+    """
 
     topic: str
     partition: int
@@ -42,6 +45,7 @@ class Record(NamedTuple):
     timestamp: int
     key: bytes | None
     value: bytes | None
+    origin: tuple[int, int] | None = None
 
 
 _TEXTS = (

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 from kafka import KafkaConsumer, TopicPartition
 
-from schemas.topics import FACTS, TRANSFERS
+from schemas.topics import FACTS
+
+_MARKERS_MAX = 1_000
+"""A lag of more is not looked into: that many transactions and no record would be seen as a lag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,9 @@ def worker_lag(bootstrap: str, app_id: str) -> list[Lag]:
 
 
 def _without_markers(consumer: KafkaConsumer, lag: Lag) -> Lag:
-    """Transfers are written in transactions, whose markers take offsets, too: no lag where nothing
-    but markers is left."""
-    if lag.topic != TRANSFERS or not lag.records:
+    """What workers write among the facts is written in transactions, whose markers take offsets,
+    too: no lag where nothing but markers is left."""
+    if not 0 < lag.records <= _MARKERS_MAX:
         return lag
     tp = TopicPartition(lag.topic, lag.partition)
     consumer.assign([tp])

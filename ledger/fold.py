@@ -8,6 +8,7 @@ from ledger.clock import fall_due, idle
 from ledger.handing import answer
 from ledger.moving import forward, move, named_by
 from ledger.record import Record
+from ledger.results import posting
 from ledger.rules import post
 from schemas.events import ClockTicked, Fact, FactForwarded, Transfer
 from schemas.posting import Posting
@@ -72,3 +73,12 @@ def fold(accounts: Accounts, record: Record, catalogue: Catalogue, index: int) -
             accounts.unchanged(account)
     accounts.ticked(catalogue)
     return postings or [idle(record, catalogue, index)]
+
+
+def sent_on(record: Record, catalogue: Catalogue, index: int) -> Posting:
+    """The posting of a record in a partition where its key does not belong: it counts nothing here.
+
+    It is sent on to where it belongs, in the same transaction, and counts there.
+    """
+    nobody = Account("", sequence=-1)
+    return posting(nobody, record, catalogue, index, ("duplicate", "wrong_partition", ()))

@@ -1,5 +1,8 @@
 """CloudEvents attributes as Kafka headers, so that tools can route without decoding."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from schemas.codec import LATEST
 from schemas.events import Event
 from schemas.times import rfc3339
@@ -22,3 +25,34 @@ def ce_headers(event: Event) -> list[tuple[str, bytes]]:
         attributes["ce_subject"] = subject
         attributes["ce_partitionkey"] = subject
     return [(key, value.encode()) for key, value in attributes.items()]
+
+
+ORIGIN: Final = "shilu_origin"
+"""Header of a record that was sent on, always the first one: where on its topic it was before."""
+
+_ORIGIN_BYTES_MAX: Final = 32
+
+
+def origin_header(partition: int, offset: int) -> tuple[str, bytes]:
+    """The header that says where a record was before it was sent on."""
+    return ORIGIN, f"{partition}/{offset}".encode()
+
+
+def origin_of(headers: Sequence[tuple[str, bytes | None]]) -> tuple[int, int] | None:
+    """Where a record says that it was before: partition and offset; None if it says nothing.
+
+    Anybody can write a header: it counts only where the log bears it out.
+    """
+    if not headers or headers[0][0] != ORIGIN:
+        return None
+    value = headers[0][1]
+    if value is None or len(value) > _ORIGIN_BYTES_MAX:
+        return None
+    partition, _, offset = value.decode("ascii", "replace").partition("/")
+    if not (_is_number(partition) and _is_number(offset)):
+        return None
+    return int(partition), int(offset)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 18

@@ -1,20 +1,21 @@
 """A chunk of one partition's records -> everything its transaction writes. No I/O, no clock."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from aiokafka.partitioner import murmur2
 
 from ledger.admission import barred
 from ledger.catalogue import Catalogue
-from ledger.fold import fold
+from ledger.fold import fold, sent_on
 from ledger.record import Record, digest_of_event
 from schemas.codec import Undecodable, decode_event, encode
+from schemas.headers import ORIGIN, origin_header
 from schemas.posting import Quarantined
-from schemas.topics import OUTPUT_BATCH_BYTES_MAX
+from schemas.topics import OUTPUT_BATCH_BYTES_MAX, TRANSFERS
 from streams.store import Change, Store, Working
 
 KEPT_BYTES_MAX: Final = 64 * 1024
@@ -25,6 +26,11 @@ KEY_BYTES_MAX: Final = 1024
 
 OVERHEAD_BYTES: Final = 1024
 """What a batch, a record and its headers add to key and value, at most."""
+
+HEADER_BYTES_MAX: Final = 8 * 1024
+"""Headers up to which a record is sent on with all of them; beyond, with none but our own."""
+
+Header = tuple[str, bytes | None]
 
 Verdicts = dict[int, tuple[str, str]]
 """Offset -> reason and detail with which a record is quarantined unlooked at."""
@@ -41,17 +47,31 @@ class Fetched(Protocol):
     def key(self) -> bytes | None: ...
     @property
     def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[Header]: ...
+
+
+class Origin(NamedTuple):
+    """Where a record that was sent on was first, and since when (ms), as the log bears out."""
+
+    partition: int
+    offset: int
+    timestamp: int
 
 
 @dataclass(slots=True)
 class Folded:
     """What one transaction writes: (key, value, timestamp ms) per topic, transfers by the partition
     they go to, and the accounts it is about, for the store to keep once the transaction is
-    committed. It is about the first `count` records of the chunk."""
+    committed. `forwards` are records of this very topic, with their headers, by the partition where
+    their keys belong. It is about the first `count` records of the chunk."""
 
     postings: list[tuple[bytes, bytes, int]] = field(default_factory=list)
     quarantined: list[tuple[bytes | None, bytes, int]] = field(default_factory=list)
     transfers: dict[int, list[tuple[bytes, bytes, int]]] = field(default_factory=dict)
+    forwards: dict[int, list[tuple[bytes | None, bytes, int, list[Header]]]] = field(
+        default_factory=dict
+    )
     changes: list[Change] = field(default_factory=list)
     next_index: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
@@ -76,23 +96,26 @@ def fold_chunk(
     catalogue: Catalogue,
     partitions: int,
     *,
+    origins: Mapping[int, Origin] | None = None,
     verdicts: Verdicts | None = None,
     record_bytes_max: int = OUTPUT_BATCH_BYTES_MAX,
 ) -> Folded:
     """Fold records of one topic-partition, or the first of them; the store's records are left as
     they are.
 
-    A record on which the rules raise twice is a bug in them; it is quarantined as `internal_error`.
-    Where an account would outgrow `record_bytes_max`, the chunk is halved down to the one record
-    that makes it so, which is quarantined as `output_too_large`. Raises OSError where the store's
-    records cannot be read, and MemoryError: neither says anything of a record.
+    `origins` says of records that were sent on where and when they were recorded first: they are
+    judged by that. A record on which the rules raise twice is a bug in them; it is quarantined as
+    `internal_error`. Where an account would outgrow `record_bytes_max`, the chunk is halved down to
+    the one record that makes it so, which is quarantined as `output_too_large`. Raises OSError where
+    the store's records cannot be read, and MemoryError: neither says anything of a record.
     """
+    before = {} if origins is None else origins
     known = {} if verdicts is None else dict(verdicts)
     most = record_bytes_max - OVERHEAD_BYTES
     count = len(chunk)
     while True:
         part = chunk[:count]
-        fold_of = _Fold(store, topic, catalogue, partitions, known, most)
+        fold_of = _Fold(store, topic, catalogue, partitions, before, known, most)
         try:
             for fetched in part:
                 fold_of.take(fetched)
@@ -100,7 +123,7 @@ def fold_chunk(
             # The disk below the accounts, or the machine; not the record.
             raise
         except Exception:
-            fold_of = _Fold(store, topic, catalogue, partitions, known, most)
+            fold_of = _Fold(store, topic, catalogue, partitions, before, known, most)
             for fetched in part:
                 fold_of.take_with_care(fetched)
         folded = fold_of.done(part)
@@ -139,6 +162,7 @@ class _Fold:
         topic: str,
         catalogue: Catalogue,
         partitions: int,
+        origins: Mapping[int, Origin],
         verdicts: Verdicts,
         most: int,
     ) -> None:
@@ -146,6 +170,7 @@ class _Fold:
         self._topic = topic
         self._catalogue = catalogue
         self._partitions = partitions
+        self._origins = origins
         self._verdicts = verdicts
         self._most = most
         self._working = Working(store)
@@ -163,19 +188,27 @@ class _Fold:
             return
         value, key = fetched.value, fetched.key
         assert value is not None
+        origin = self._origins.get(fetched.offset)
         record = Record(
             self._topic,
             self._store.partition,
             fetched.offset,
-            fetched.timestamp * 1000,
+            (fetched.timestamp if origin is None else origin.timestamp) * 1000,
             None if key is None else key.decode("utf-8", "replace"),
             event,
             digest_of_event(event, value),
         )
-        if (why := barred(record, self._catalogue) or self._astray(record)) is not None:
+        why = barred(record, self._catalogue)
+        home = self._home_of(record) if why is None else None
+        if home is not None and self._topic == TRANSFERS:
+            # Written by workers alone, who know where it belongs.
+            why = "wrong_partition", f"partition {record.partition}, belongs in {home}"
+        if why is not None:
             self._quarantine(fetched, *why)
-            return
-        self._fold(record, fetched.timestamp)
+        elif home is not None:
+            self._send_on(fetched, record, home)
+        else:
+            self._fold(record, fetched.timestamp)
 
     def take_with_care(self, fetched: Fetched) -> None:
         """The same; where the rules raise, what they did is undone and they are asked once more."""
@@ -218,15 +251,28 @@ class _Fold:
             for home, told in transfers:
                 out.transfers.setdefault(home, []).append(told)
 
-    def _astray(self, record: Record) -> tuple[str, str] | None:
-        """A producer with another partitioner would split a volunteer's account in two."""
+    def _home_of(self, record: Record) -> int | None:
+        """Where a record belongs if not here: a producer with another partitioner would split a
+        volunteer's account in two."""
         volunteer_id = getattr(record.event, "volunteer_id", None)
         if volunteer_id is None or not self._working.is_new(volunteer_id):
             return None
         home = partition_of(volunteer_id, self._partitions)
-        if home == record.partition:
-            return None
-        return "wrong_partition", f"partition {record.partition}, belongs in {home}"
+        return None if home == record.partition else home
+
+    def _send_on(self, fetched: Fetched, record: Record, home: int) -> None:
+        """Write a record once more, where it belongs; here it counts nothing."""
+        out, value = self._out, fetched.value
+        assert value is not None
+        posting = sent_on(record, self._catalogue, out.next_index)
+        headers: list[Header] = [origin_header(record.partition, record.offset)]
+        others = [header for header in fetched.headers if header[0] != ORIGIN]
+        if sum([len(name) + len(text or b"") for name, text in others]) <= HEADER_BYTES_MAX:
+            headers += others
+        out.forwards.setdefault(home, []).append((fetched.key, value, fetched.timestamp, headers))
+        out.postings.append((b"", encode(posting), fetched.timestamp))
+        out.next_index += 1
+        out.outcomes["sent_on"] = out.outcomes.get("sent_on", 0) + 1
 
     def _quarantine(self, fetched: Fetched, reason: str, detail: str) -> None:
         key, value = fetched.key, fetched.value
@@ -234,6 +280,8 @@ class _Fold:
         if reason == "personal_data":
             # Where it came from says enough to find it; its bytes are not written a second time.
             key = value = None
+        if (origin := self._origins.get(fetched.offset)) is not None:
+            detail = f"sent on from {self._topic}/{origin.partition}/{origin.offset}; {detail}"
         entry = Quarantined(
             self._topic,
             self._store.partition,

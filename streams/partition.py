@@ -13,6 +13,7 @@ from ledger.catalogue import Catalogue
 from schemas.topics import ACCOUNTS, OUTPUT_BATCH_BYTES_MAX, POSTINGS, QUARANTINE, TRANSFERS
 from streams.batch import Fetched, Folded, fold_chunk
 from streams.bounded import ASK_SECONDS, stop, within
+from streams.origins import Origins
 from streams.refusals import Refusals
 from streams.restore import Filling, Restoring, headers_of, restored
 from streams.shelf import Shelf
@@ -65,7 +66,8 @@ async def open_partition(
         await stop(producer, f"the producer of partition {partition}")
         raise
     known = Refusals() if refusals is None else refusals
-    return Partition(partition, app_id, producer, shelf, store, known, batch_bytes_max)
+    origins = Origins(bootstrap)
+    return Partition(partition, app_id, producer, shelf, store, origins, known, batch_bytes_max)
 
 
 class Partition:
@@ -78,6 +80,7 @@ class Partition:
         producer: AIOKafkaProducer,
         shelf: Shelf,
         store: Store,
+        origins: Origins,
         refusals: Refusals,
         batch_bytes_max: int,
     ) -> None:
@@ -86,6 +89,7 @@ class Partition:
         self._app_id = app_id
         self._producer = producer
         self._shelf = shelf
+        self._origins = origins
         self._refusals = refusals
         self._batch_bytes_max = batch_bytes_max
         self._born = shelf.born or ""
@@ -108,6 +112,7 @@ class Partition:
         again to know.
         """
         outcomes: Counter[str] = Counter()
+        origins = await self._origins.of(topic, chunk, partitions)
         rest = chunk
         while True:
             part = self._refusals.part(topic, self.partition, rest)
@@ -117,6 +122,7 @@ class Partition:
                 part,
                 catalogue,
                 partitions,
+                origins=origins,
                 verdicts=self._refusals.verdicts(topic, self.partition),
                 record_bytes_max=self._batch_bytes_max,
             )
@@ -157,6 +163,8 @@ class Partition:
             *await self._send(POSTINGS, ((*record, []) for record in folded.postings)),
             *await self._send(QUARANTINE, ((*record, []) for record in folded.quarantined)),
         ]
+        for home, forwards in sorted(folded.forwards.items()):
+            sent += await self._send(topic, forwards, home)
         for home, transfers in sorted(folded.transfers.items()):
             sent += await self._send(TRANSFERS, ((*record, []) for record in transfers), home)
         await asyncio.gather(*sent)
@@ -187,6 +195,7 @@ class Partition:
     async def close(self) -> None:
         """Give the partition up; an open transaction is aborted by whoever opens it next."""
         try:
+            await self._origins.close()
             await stop(self._producer, f"the producer of partition {self.partition}")
         finally:
             self._shelf.close()

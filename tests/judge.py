@@ -14,8 +14,10 @@ from kafka import KafkaConsumer, TopicPartition
 from ledger.record import Record
 from schemas.codec import Undecodable, decode_event, decode_output
 from schemas.events import ClockTicked
+from schemas.headers import origin_of
 from schemas.posting import Account, Posting, Quarantined
-from schemas.topics import ACCOUNTS, CATALOGUE, FACTS, POSTINGS, QUARANTINE
+from schemas.topics import ACCOUNTS, CATALOGUE, FACTS, PARTITIONS, POSTINGS, QUARANTINE
+from streams.batch import partition_of
 from tests.model import check
 from tests.model_people import check_people
 
@@ -57,20 +59,32 @@ class Log:
     postings: dict[int, list[Posting]] = field(default_factory=lambda: defaultdict(list))
     quarantined: list[Quarantined] = field(default_factory=list)
     accounts: dict[str, Account] = field(default_factory=dict)
+    copies: dict[Source, list[Source]] = field(default_factory=lambda: defaultdict(list))
+    """Where a record was first -> where the same was sent on to, as headers say and bytes bear out.
+    """
 
 
 def take(bootstrap: str, only: Collection[int] | None = None) -> Log:
     """Read everything, or what some partitions have."""
     log = Log()
-    for raw in read(bootstrap, CATALOGUE, *FACTS, only=only):
-        source = (raw.topic, raw.partition, raw.offset)
+    raws = {
+        (raw.topic, raw.partition, raw.offset): raw
+        for raw in read(bootstrap, CATALOGUE, *FACTS, only=only)
+    }
+    for source, raw in raws.items():
+        recorded = raw.timestamp
+        if (said := origin_of(raw.headers)) is not None:
+            first = raws.get((raw.topic, *said))
+            if first and (first.key, first.value) == (raw.key, raw.value):
+                recorded = min(recorded, first.timestamp)
+                log.copies[raw.topic, *said].append(source)
         key = None if raw.key is None else raw.key.decode("utf-8", "replace")
         try:
             event = decode_event(raw.value)
         except Undecodable:
             record = None
         else:
-            record = Record(*source, raw.timestamp * 1000, key, event)
+            record = Record(*source, recorded * 1000, key, event)
         if raw.topic != CATALOGUE:
             log.inputs[source] = record
         elif record is not None:
@@ -116,6 +130,13 @@ def judge(bootstrap: str, only: Collection[int] | None = None) -> list[str]:
     found = [f"lost: {source}" for source in log.inputs if not answers[source]]
     found += [f"{n} times: {source}" for source, n in answers.items() if n > 1]
     found += [f"from nowhere: {source}" for source in answers if source not in log.inputs]
+    sent_on = {
+        (p.source_topic, p.source_partition, p.source_offset)
+        for postings in log.postings.values()
+        for p in postings
+        if p.reason == "wrong_partition"
+    }
+    found += _astray_faults(log, sent_on)
     for partition, postings in sorted(log.postings.items()):
         indexes = [posting.index for posting in postings]
         if indexes != list(range(len(indexes))):
@@ -128,13 +149,34 @@ def judge(bootstrap: str, only: Collection[int] | None = None) -> list[str]:
         records = [
             record
             for (topic, number, offset), record in log.inputs.items()
-            if number == partition and record is not None and (topic, offset) not in barred
+            if number == partition
+            and record is not None
+            and (topic, offset) not in barred
+            and (topic, number, offset) not in sent_on
         ]
         found += [f"partition {partition}: {s}" for s in check(log.catalogue + records, postings)]
         found += _account_faults(log, postings)
-    facts = [record for record in log.inputs.values() if record is not None]
+    facts = [r for at, r in log.inputs.items() if r is not None and at not in sent_on]
     found += check_people([*log.catalogue, *facts], [p for ps in log.postings.values() for p in ps])
     return found
+
+
+def _astray_faults(log: Log, sent_on: set[Source]) -> Iterator[str]:
+    """What was sent on arrived once, where it belongs; and what belongs elsewhere was sent on."""
+    for source in sorted(sent_on):
+        record = log.inputs[source]
+        assert record is not None
+        home = partition_of(str(getattr(record.event, "volunteer_id", "")), PARTITIONS)
+        if home == source[1]:
+            yield f"{source} was sent on from where it belongs"
+        arrived = [copy for copy in log.copies[source] if copy[1] == home]
+        if len(arrived) != 1:
+            yield f"{source} arrived {len(arrived)} times in partition {home}"
+    for partition, postings in log.postings.items():
+        for posting in postings:
+            name = posting.volunteer_id
+            if name and partition_of(name, PARTITIONS) != partition:
+                yield f"{name} has a posting in partition {partition}"
 
 
 def _account_faults(log: Log, postings: list[Posting]) -> list[str]:

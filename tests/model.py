@@ -55,24 +55,36 @@ def check(records: Iterable[Record], postings: Iterable[Posting]) -> list[str]:
     """Every disagreement between a partition's postings and the truth, as sentences; [] if none.
 
     `records`: all decoded records of the partition and of registry.catalogue, in any order.
-    `postings`: the partition's postings in log order. Records of a wrong partition are left out.
+    `postings`: the partition's postings in log order. Records of a wrong partition are left out;
+    that they arrived where they belong is for who sees all partitions.
     The minutes of those whom a merge names lie in several partitions: `tests.model_people`.
     """
-    records, postings = list(records), list(postings)
+    records, everything = list(records), list(postings)
+    postings = [posting for posting in everything if posting.reason != "wrong_partition"]
     registry = Registry(record for record in records if record.topic == CATALOGUE)
-    found: list[str] = []
+    found = list(_strangers(everything))
     entries = _entries(records, postings, registry, found)
     turns = {(e.record.topic, e.record.offset): e.turn for e in entries}
     tangled = _tangled(records)
     plain = [e for e in entries if getattr(e.record.event, "volunteer_id", None) not in tangled]
     truth = reckon(plain, registry, dict(_crowded(postings, entries, turns, found)))
     found += _unposted(records, turns, registry)
-    found += _order_faults(postings)
+    found += _order_faults(everything)
     found += sequence_faults(postings)
     found += _answer_faults(postings, turns, truth, tangled)
     found += _minute_faults([p for p in postings if p.volunteer_id not in tangled], truth)
     found += _day_faults(truth, registry)
     return found
+
+
+def _strangers(postings: list[Posting]) -> Iterator[str]:
+    """What is posted of a record of a wrong partition: that it counts nothing, for nobody."""
+    for posting in postings:
+        if posting.reason == "wrong_partition":
+            said = (posting.outcome, posting.volunteer_id, posting.sequence, posting.lines,
+                    posting.balance_minutes)  # fmt: skip
+            if said != ("duplicate", "", 0, (), 0):
+                yield f"{_name(posting)} is of a record of another partition and says {said}"
 
 
 def _tangled(records: list[Record]) -> set[str]:

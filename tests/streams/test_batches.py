@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -19,14 +19,15 @@ from ledger.replay import replay
 from schemas.binary import write_whole
 from schemas.codec import decode_event, decode_output, encode
 from schemas.events import CheckedIn, Event
+from schemas.headers import origin_of
 from schemas.posting import Posting, Quarantined
 from schemas.times import DAY
-from schemas.topics import CATALOGUE, TRANSFERS
-from streams.batch import fold_chunk, partition_of
+from schemas.topics import CATALOGUE, CHECKINS, TRANSFERS
+from streams.batch import Folded, Origin, fold_chunk, partition_of
 from streams.forms import _SPANS_3, unpack_day
 from streams.pages import INLINE_BYTES, empty, pack, unpack
 from streams.store import Change, InMemory, Marks, Store
-from tests.histories import BASICS, Arrival, check_in, check_out, log, served, tick, when
+from tests.histories import BASICS, Arrival, check_in, check_out, log, merge, served, tick, when
 from tests.strategies import EXAMPLES, KNOWN, LAW, histories
 from tests.strategies_honours import all_of_a_person
 from tests.town import Town
@@ -40,6 +41,7 @@ class Raw:
     timestamp: int
     key: bytes | None
     value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 def raw(record: Record) -> Raw:
@@ -190,12 +192,77 @@ def test_what_cannot_enter_is_quarantined_with_its_bytes_and_the_rest_counts() -
     assert len(made.postings) == len(good)
 
 
-def test_a_volunteer_in_a_strange_partition_is_quarantined() -> None:
+def test_a_record_in_a_strange_partition_is_sent_on_once_as_it_is_and_counts_nothing() -> None:
     record = next(r for r in log(check_in()) if isinstance(r.event, CheckedIn))
     home = partition_of("v1", 8)
+    sent = replace(raw(record), headers=(("ce_id", b"1"),))
     for partition in range(8):
-        made = fold_chunk(Store(partition), record.topic, [raw(record)], Catalogue(), 8)
-        assert len(made.quarantined) == (partition != home)
+        made = fold_chunk(Store(partition), record.topic, [sent], Catalogue(), 8)
+        [posting] = [decode_output(value) for _, value, _ in made.postings]
+        assert isinstance(posting, Posting)
+        assert not made.quarantined
+        if partition == home:
+            assert (posting.volunteer_id, posting.outcome) == ("v1", "posted")
+            assert not made.forwards
+            continue
+        assert (posting.outcome, posting.reason) == ("duplicate", "wrong_partition")
+        assert (posting.volunteer_id, posting.sequence, posting.lines) == ("", 0, ())
+        [(to, [(key, value, timestamp, headers)])] = made.forwards.items()
+        assert (to, key, value, timestamp) == (home, sent.key, sent.value, sent.timestamp)
+        assert headers == [("shilu_origin", f"{partition}/{sent.offset}".encode()), ("ce_id", b"1")]
+        assert [key for key, *_ in made.changes] == [f"@{partition}"]
+
+
+def test_a_record_that_was_sent_on_is_judged_by_when_it_was_recorded_first() -> None:
+    records = [raw(record) for record in log(*served()) if record.topic != CATALOGUE]
+    late = [replace(each, timestamp=each.timestamp + 30 * DAY // 1000) for each in records]
+    made = fold_chunk(Store(0), CHECKINS, late, Catalogue(), 1)
+    assert {p.reason for p in postings_of(made)} == {"too_late"}
+    origins = {each.offset: Origin(3, 77, each.timestamp) for each in records}
+    made = fold_chunk(Store(0), CHECKINS, late, Catalogue(), 1, origins=origins)
+    right = fold_chunk(Store(0), CHECKINS, records, Catalogue(), 1)
+    assert postings_of(made) == postings_of(right)
+
+
+def postings_of(folded: Folded) -> list[Posting]:
+    found = [decode_output(value) for _, value, _ in folded.postings]
+    return [posting for posting in found if isinstance(posting, Posting)]
+
+
+def test_a_transfer_in_a_strange_partition_is_not_sent_on() -> None:
+    """Only workers write there, and they know where it belongs."""
+    town = Town().take([*BASICS, *served("v2"), merge("v2", "v1")]).settle()
+    record = next(r for each in town.records for r in each if r.topic == TRANSFERS)
+    strange = (partition_of("v1", 8) + 1) % 8
+    made = fold_chunk(Store(strange), TRANSFERS, [raw(record)], Catalogue(), 8)
+    assert not made.forwards
+    [entry] = [decode_output(value) for _, value, _ in made.quarantined]
+    assert isinstance(entry, Quarantined)
+    assert entry.reason == "wrong_partition"
+
+
+def test_headers_without_end_are_not_carried_along() -> None:
+    record = next(r for r in log(check_in()) if isinstance(r.event, CheckedIn))
+    long = replace(raw(record), headers=(("x", b"x" * 100_000), ("shilu_origin", b"1/1")))
+    strange = (partition_of("v1", 8) + 1) % 8
+    made = fold_chunk(Store(strange), CHECKINS, [long], Catalogue(), 8)
+    [[(_, _, _, headers)]] = made.forwards.values()
+    assert headers == [("shilu_origin", f"{strange}/{long.offset}".encode())]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, b"", b"1", b"/", b"1/", b"/1", b"-1/2", b"1/-2", b"1/2/3", b" 1/2", b"1/2 ", b"\xff/1",
+     b"1/" + b"9" * 19, "1/٣".encode(), b"1" * 1_000_000],
+)  # fmt: skip
+def test_a_header_that_is_no_place_says_nothing(value: bytes | None) -> None:
+    assert origin_of([("shilu_origin", value)]) is None
+
+
+def test_only_the_first_header_says_where_a_record_was() -> None:
+    assert origin_of([("shilu_origin", b"3/77"), ("shilu_origin", b"4/1")]) == (3, 77)
+    assert origin_of([("ce_id", b"x"), ("shilu_origin", b"3/77")]) is None
+    assert origin_of([]) is None
 
 
 @pytest.mark.skipif(

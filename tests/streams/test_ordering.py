@@ -15,6 +15,7 @@ class Record:
     timestamp: int
     key: bytes | None = b"v1"
     value: bytes | None = b""
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 @dataclass

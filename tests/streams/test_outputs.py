@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+import ledger.fold
 import ledger.presence
 import ledger.rules
 import streams.batch
 from ledger.catalogue import Catalogue
 from schemas.codec import decode_output
-from schemas.events import Event
 from schemas.posting import Posting, Quarantined
 from schemas.topics import CHECKINS, HOURS
 from streams.batch import KEY_BYTES_MAX, Folded, fold_chunk
@@ -26,7 +26,7 @@ plain = pytest.mark.skipif(
 )
 
 
-def chunk(*events: Event) -> list[Raw]:
+def chunk(*events: Any) -> list[Raw]:
     """The records of one topic."""
     return [raw(record) for record in log(*events)]
 
@@ -46,7 +46,8 @@ def fold_all(
     store: Store, records: list[Raw], **limits: Any
 ) -> tuple[list[Folded], dict[int, str]]:
     """Every transaction of a chunk, each committed, and what is in quarantine."""
-    made, found = [], {}
+    made: list[Folded] = []
+    found: dict[int, str] = {}
     while records:
         made.append(fold_chunk(store, CHECKINS, records, Catalogue(), 1, **limits))
         store.take(made[-1].changes)
@@ -103,7 +104,7 @@ def test_a_posting_that_is_too_large_is_left_out_with_all_that_its_record_did(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Lines without end are planted: by the bounds of a day no rule makes so many."""
-    right = streams.batch.fold
+    right = ledger.fold.fold
 
     def endless(*arguments: Any) -> list[Posting]:
         made = right(*arguments)
