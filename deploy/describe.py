@@ -85,23 +85,31 @@ and why in `schemas/examples/bad`, the reason codes in `schemas/reasons.json`.
 
 ## 分区 · Partitions
 
-键就是表中的字段,分区是键的 murmur2 散列(Java 客户端、kafka-python、aiokafka 的默认)。别的分区器也不会丢事件:
-台账在一个事务里把消息原样转到所属分区,在那里入账,首次记录的时间不变(消息头 `shilu_origin` 指出原来的位置,以日志中的原消息为准);
-原处记为 `duplicate`(`wrong_partition`)。代价是每个事件写两遍,所以请设好分区器:
+键就是表中的字段,分区是键的 murmur2 散列(Java 客户端、kafka-python、aiokafka 的默认)。
+别的分区器也不会丢事件:台账在一个事务里把消息原样转到所属分区,在那里入账,首次记录的时间不变
+(消息头 `shilu_origin` 指出原来的位置,以日志中的原消息为准);原处记为 `duplicate`
+(`wrong_partition`)。代价是每个事件写两遍,所以请设好分区器:
 The key is the field in the table, the partition its murmur2 hash (the default of the Java client,
-kafka-python and aiokafka). With another partitioner no event is lost: the ledger sends the record on as
-it is, in one transaction, to the partition where it belongs; it counts there, by the time at which it
-was recorded first (the header `shilu_origin` says where; what counts is the record found there), and is a
-`duplicate` (`wrong_partition`) where it was. Each event is then written twice, so set the partitioner:
+kafka-python and aiokafka). With another partitioner no event is lost: the ledger sends the record
+on as it is, in one transaction, to the partition where it belongs; it counts there, by the time at
+which it was recorded first (the header `shilu_origin` says where; what counts is the record found
+there), and is a `duplicate` (`wrong_partition`) where it was. Each event is then written twice, so
+set the partitioner:
 
-| 客户端 Client | 默认 Default | 设为 Set |
-|---|---|---|
-| Java, kafka-python, aiokafka | murmur2 | – |
-| librdkafka 及其封装 and what wraps it: confluent-kafka (Python, Go, .NET), node-rdkafka, php-rdkafka | CRC32 (`consistent_random`) | `partitioner=murmur2_random` |
-| sarama (Go) | FNV-1a (`NewHashPartitioner`) | 自定散列为 murmur2 `NewCustomHashPartitioner` with murmur2 |
-| franz-go (Go) | murmur2 (`StickyKeyPartitioner(nil)`) | – |
-| KafkaJS | 随版本 by version | `Partitioners.JavaCompatiblePartitioner` |
+"""
 
+_PARTITIONERS = (
+    ("客户端 Client", "默认 Default", "设为 Set"),
+    ("---", "---", "---"),
+    ("Java, kafka-python, aiokafka", "murmur2", "–"),
+    ("librdkafka; confluent-kafka (Python, Go, .NET), node-rdkafka, php-rdkafka",
+     "CRC32 (`consistent_random`)", "`partitioner=murmur2_random`"),
+    ("sarama (Go)", "FNV-1a (`NewHashPartitioner`)", "`NewCustomHashPartitioner` + murmur2"),
+    ("franz-go (Go)", "murmur2 (`StickyKeyPartitioner(nil)`)", "–"),
+    ("KafkaJS", "随版本 by version", "`Partitioners.JavaCompatiblePartitioner`"),
+)  # fmt: skip
+
+_FOOT = """
 librdkafka 2.16 与 Python 客户端由测试核对;其余依各自源码与文档。
 librdkafka 2.16 and the Python clients are held by a test; the others are as their sources say.
 """
@@ -120,7 +128,7 @@ def page() -> str:
         for field in schema["fields"]:
             parts |= _records(field["type"])
     return "\n".join((
-        _HEAD,
+        _HEAD + "\n".join(f"| {' | '.join(row)} |" for row in _PARTITIONERS) + "\n" + _FOOT,
         *_contents("事件 · Events", EVENT_TYPES),
         *_contents("输出 · Outputs", OUTPUT_TYPES),
         *(line for name, schema in schemas.items() for line in _section(name, schema)),

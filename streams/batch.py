@@ -106,8 +106,8 @@ def fold_chunk(
     `origins` says of records that were sent on where and when they were recorded first: they are
     judged by that. A record on which the rules raise twice is a bug in them; it is quarantined as
     `internal_error`. Where an account would outgrow `record_bytes_max`, the chunk is halved down to
-    the one record that makes it so, which is quarantined as `output_too_large`. Raises OSError where
-    the store's records cannot be read, and MemoryError: neither says anything of a record.
+    the one record that makes it so, which is quarantined as `output_too_large`. Raises OSError
+    where the store's records cannot be read, and MemoryError: neither says anything of a record.
     """
     before = {} if origins is None else origins
     known = {} if verdicts is None else dict(verdicts)
