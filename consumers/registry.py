@@ -1,12 +1,12 @@
 """What the catalogue said at a moment: its records in the trail, folded by the ledger's code."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
 
 from consumers.query import Query, as_known, if_asked, names
 from ledger.admission import barred
 from ledger.catalogue import Catalogue
-from ledger.publish import publish
+from ledger.publish import learn
 from ledger.record import Record
 from schemas.codec import Undecodable, decode_event
 from schemas.events import CatalogueEvent
@@ -35,6 +35,20 @@ def published(
 ) -> list[CatalogueEvent]:
     """The admitted catalogue events of some types in their order; those about a project's shifts
     alone where a project is named, those whose bytes hold one of the ids where some are."""
+    nothing = Catalogue()
+    records = _records(query, types, as_of, project_id, about)
+    admitted = [record for record in records if barred(record, nothing) is None]
+    return [cast(CatalogueEvent, record.event) for record in admitted]
+
+
+def _records(
+    query: Query,
+    types: Iterable[str],
+    as_of: int | None,
+    project_id: str | None = None,
+    about: Iterable[str] | None = None,
+) -> Iterator[Record]:
+    """The catalogue's readable records, as `published` takes them."""
     which, values = "", as_known(as_of)
     if project_id is not None:
         which += f" AND {_OF_PROJECT}"
@@ -49,25 +63,20 @@ def published(
         types=list(types),
         **values,
     )
-    found = []
-    nothing = Catalogue()
     for row in rows:
         try:
             event: Any = decode_event(bytes.fromhex(row["value_hex"]))
         except Undecodable:
             continue
         key = bytes.fromhex(row["key_hex"] or "").decode("utf-8", "replace")
-        record = Record(CATALOGUE, 0, row["offset"], row["recorded"], key, event)
-        if barred(record, nothing) is None:
-            found.append(event)
-    return found
+        yield Record(CATALOGUE, 0, row["offset"], row["recorded"], key, event)
 
 
 def catalogue(query: Query, types: Iterable[str], as_of: int | None = None) -> Catalogue:
     """The catalogue as far as these types of events make it."""
     folded = Catalogue()
-    for event in published(query, types, as_of):
-        publish(folded, event)
+    for record in _records(query, types, as_of):
+        learn(folded, record)
     return folded
 
 

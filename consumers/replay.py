@@ -17,11 +17,10 @@ from consumers.notes import BadNote, Checkpoint, Note
 from consumers.origins import first_recorded, partition_of
 from consumers.rows import Place, Record
 from consumers.sealed_logs import log_of
-from ledger.admission import barred
 from ledger.catalogue import Catalogue
 from ledger.fold import fold, sent_on
 from ledger.merkle import Range, grow, leaf_hashes
-from ledger.publish import publish
+from ledger.publish import learn
 from ledger.record import Record as Entry
 from ledger.record import digest_of, digest_of_event
 from ledger.replay import Book
@@ -180,10 +179,11 @@ def _entry(record: Record, recorded_ms: int | None = None) -> Entry | None:
 
 def _learn(catalogue: Catalogue, record: Record) -> Event | None:
     entry = _entry(record)
-    if entry is not None and barred(entry, catalogue) is None:
-        publish(catalogue, entry.event)  # type: ignore[arg-type]
-    catalogue.next_offset = record.offset + 1
-    return None if entry is None else entry.event
+    if entry is None:
+        catalogue.next_offset = record.offset + 1
+        return None
+    learn(catalogue, entry)
+    return entry.event
 
 
 def _in_order(read: _Reader) -> tuple[Replayed, Transfers]:

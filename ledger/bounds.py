@@ -22,6 +22,7 @@ from schemas.events import (
     HoursGranted,
     HoursImported,
     Recognition,
+    RecordReplayed,
     TrainingRecorded,
     Transfer,
 )
@@ -118,6 +119,8 @@ def keys_of(event: Fact) -> tuple[str, ...]:
             if isinstance(event, Transfer):
                 # What the ledger itself says is never turned back; nobody chooses these ids.
                 return ()
+            if isinstance(event, RecordReplayed):
+                return (seen,)
             if isinstance(event, Decision):
                 return seen, *_keys_of_act(event)
             if isinstance(event, Recognition):

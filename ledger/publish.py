@@ -1,11 +1,13 @@
 """Folding registry.catalogue: what each event of it adds to what is known."""
 
-from typing import assert_never
+from typing import assert_never, cast
 
+from ledger.admission import barred
 from ledger.catalogue import Catalogue, Operator, Shift
 from ledger.changes import changed_by
 from ledger.people import PersonEvent, publish_person
 from ledger.policy import policy_of
+from ledger.record import Record
 from ledger.workdays import Workdays
 from schemas.events import (
     ApplicationDecided,
@@ -27,6 +29,24 @@ from schemas.events import (
 )
 
 _LAST_DAY = 2**31
+
+
+def learn(catalogue: Catalogue, record: Record) -> str | None:
+    """Fold one record of registry.catalogue; the reason code if it was left out, None if not.
+
+    Worker, trail and replay all run this, so that all of them leave out the same: what may not
+    enter, what is refused, and what the rules fail on (`internal_error`). One event can stop
+    nobody; what it had changed before the failure stays, everywhere alike. MemoryError passes on.
+    """
+    catalogue.next_offset = record.offset + 1
+    if (why := barred(record, catalogue)) is not None:
+        return why[0]
+    try:
+        return publish(catalogue, cast(CatalogueEvent, record.event))
+    except MemoryError:
+        raise
+    except Exception:
+        return "internal_error"
 
 
 def publish(catalogue: Catalogue, event: CatalogueEvent) -> str | None:

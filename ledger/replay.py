@@ -7,7 +7,7 @@ from ledger.account import Account
 from ledger.admission import barred
 from ledger.catalogue import Catalogue
 from ledger.fold import fold
-from ledger.publish import publish
+from ledger.publish import learn
 from ledger.record import Record
 from schemas.events import Transfer
 from schemas.posting import Posting
@@ -66,9 +66,7 @@ def replay(records: Iterable[Record]) -> Book:
     book, catalogue = Book(), Catalogue()
     for record in records:
         if record.topic == CATALOGUE:
-            if barred(record, catalogue) is None:
-                publish(catalogue, record.event)  # type: ignore[arg-type]
-            catalogue.next_offset = record.offset + 1
+            learn(catalogue, record)
         elif (why := barred(record, catalogue)) is not None:
             book.refused_entry.append((record, *why))
         else:

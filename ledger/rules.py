@@ -38,6 +38,7 @@ from schemas.events import (
     HoursGranted,
     HoursImported,
     Recognition,
+    RecordReplayed,
     SpanTransferred,
     TrainingRecorded,
     Transfer,
@@ -123,6 +124,9 @@ def _apply(account: Account, event: Fact, recorded_at: int, catalogue: Catalogue
             return receive_case(account, event)
         case FactForwarded():
             return judge(account, event, catalogue)
+        case RecordReplayed():
+            # What was replayed follows as a record of its own; here is who did it, and why.
+            return "posted", None, ()
         case _:
             if isinstance(event, Decision):
                 return decide(account, event, catalogue)

@@ -612,6 +612,27 @@ class HoursRerated:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordReplayed:
+    """Somebody replays a record out of quarantine: it is written to its topic once more, together
+    with this event."""
+
+    event_id: str
+    volunteer_id: str
+    source_topic: str
+    source_partition: int
+    source_offset: int
+    reason: str
+    occurred_at: int
+    sent_at: int | None
+    channel: str
+    device_id: str | None
+    app: str | None
+    offline: bool
+    actor: Actor
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SiteOperatorAssigned:
     """An organisation runs a site for a time and may record what is served there."""
 
@@ -1199,6 +1220,7 @@ Fact = (
     | Decision
     | Evaluation
     | Recognition
+    | RecordReplayed
     | Transfer
 )
 """What happened to one volunteer; travels on a service.* topic under the volunteer's key."""

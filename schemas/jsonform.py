@@ -83,8 +83,9 @@ def _read(kind: Any, field: str, value: Any) -> Any:
             except ValueError as error:
                 raise _wrong("value_form", field, value, "bytes as hex") from error
         case "int" | "long" if isinstance(value, int) and not isinstance(value, bool):
-            if not -(2**31) <= value < 2**31:
-                raise _wrong("value_form", field, value, "a 32-bit whole number")
+            bits = 32 if kind == "int" else 64
+            if not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
+                raise _wrong("value_form", field, value, f"a {bits}-bit whole number")
             return value
     raise _wrong("value_form", field, value, f"a {kind}")
 

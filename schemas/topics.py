@@ -51,7 +51,7 @@ ALL: Final = (
     Topic(HOURS, "volunteer_id", "delete", False, True,
           "HoursClaimed, HoursGranted, HoursDecided, HoursImported, CorrectionRequested, "
           "CorrectionDecided, SessionVoided, SessionReinstated, AppealFiled, AppealDecided, "
-          "HoursRerated, TrainingRecorded", "back office → worker, sink"),
+          "HoursRerated, TrainingRecorded, RecordReplayed", "back office → worker, sink"),
     Topic(EVALUATIONS, "volunteer_id", "delete", False, True,
           "EvaluationSubmitted, EvaluationRevised, EvaluationWithdrawn, FeedbackDelivered, "
           "VolunteerResponded", "organisations → worker, sink"),

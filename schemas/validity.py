@@ -12,6 +12,7 @@ from typing import Any, Final, get_args
 from schemas.events import Actor, Decision, Event, Score, SpanTransferred, UtcOffset
 from schemas.personal import has_name, has_number
 from schemas.times import DAY
+from schemas.topics import FACTS
 
 
 class _Form:
@@ -312,6 +313,16 @@ def _points_faults(found: list[Fault], field: str, value: int) -> None:
         found.append(Fault("value_form", field, str(value), f"1 to {POINTS_MAX}"))
 
 
+def _fact_topic_faults(found: list[Fault], field: str, value: str) -> None:
+    if value not in FACTS:
+        found.append(Fault("value_form", field, value, ", ".join(FACTS)))
+
+
+def _offset_number_faults(found: list[Fault], field: str, value: int) -> None:
+    if value < 0:
+        found.append(Fault("value_form", field, str(value), "0 or more"))
+
+
 def _count_faults(found: list[Fault], field: str, value: int) -> None:
     if not 0 <= value < 2**31:
         found.append(Fault("value_form", field, str(value), "0 to 2147483647"))
@@ -334,6 +345,9 @@ _OTHERS: Final[dict[str, _Check]] = {
     "year": _year_faults,
     "points": _points_faults,
     "attendances": _count_faults,
+    "source_topic": _fact_topic_faults,
+    "source_partition": _count_faults,
+    "source_offset": _offset_number_faults,
     "checkpoint_size": _count_faults,
     **dict.fromkeys(
         ("effective_from", "start_on", "end_on", "service_date", "closed_on", "awarded_on"),

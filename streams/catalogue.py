@@ -1,15 +1,15 @@
 """The catalogue in this worker: registry.catalogue read whole, then followed."""
 
 import asyncio
+from collections import defaultdict
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from faust import Service
 
-from ledger.admission import barred
+from ledger import publish
 from ledger.catalogue import Catalogue
-from ledger.publish import publish
 from ledger.record import Record
 from schemas.codec import Undecodable, decode_event
 from schemas.topics import CATALOGUE
@@ -18,28 +18,34 @@ from streams.bounded import ASK_SECONDS, stop, within
 _TP = TopicPartition(CATALOGUE, 0)
 _POLL_SECONDS = 0.005
 
+PATIENCE_SECONDS = 10.0
+"""How long a partition waits for the catalogue before it says why and tries again."""
 
-def learn(catalogue: Catalogue, record: Any) -> None:
-    """Fold one record of registry.catalogue; what is unreadable or refused changes nothing.
 
-    The trail shows such records with their reason; here only the offset counts, because a posting
-    names the offset it saw.
+def learn(catalogue: Catalogue, record: Any) -> str | None:
+    """Fold one fetched record of registry.catalogue; the reason code if it was left out.
+
+    The trail shows such records; here only the offset counts, because a posting names the offset it
+    saw.
     """
     try:
         event = decode_event(record.value)
-    except Undecodable:
-        pass
-    else:
-        key = None if record.key is None else record.key.decode("utf-8", "replace")
-        entry = Record(CATALOGUE, 0, record.offset, record.timestamp * 1000, key, event)
-        if barred(entry, catalogue) is None:
-            publish(catalogue, event)  # type: ignore[arg-type]
-    catalogue.next_offset = record.offset + 1
+    except Undecodable as fault:
+        catalogue.next_offset = record.offset + 1
+        return fault.code
+    key = None if record.key is None else record.key.decode("utf-8", "replace")
+    entry = Record(CATALOGUE, 0, record.offset, record.timestamp * 1000, key, event)
+    return publish.learn(catalogue, entry)
 
 
-class CatalogueShrunk(KafkaError):  # type: ignore[misc]
-    """The topic is shorter than what a posting has seen of it: another log, or one restored from
-    an older copy."""
+class CatalogueShorter(KafkaError):
+    """registry.catalogue ends before what the ledger has seen of it."""
+
+    def __init__(self, end: int, seen: int) -> None:
+        super().__init__(
+            f"{CATALOGUE} ends at {end}, the ledger has seen it up to {seen}: the topic was made "
+            "anew or restored from an older copy; restore it whole"
+        )
 
 
 class CatalogueFollower(Service):
@@ -52,6 +58,8 @@ class CatalogueFollower(Service):
         self._bootstrap = bootstrap
         self._consumer: AIOKafkaConsumer | None = None
         self._position = 0
+        self.left_out: dict[str, int] = defaultdict(int)
+        """Reason code -> how many records were left out for it."""
 
     async def current(self, at_least: int) -> Catalogue:
         """The catalogue with everything that is published now, and at least up to an offset.
@@ -59,18 +67,15 @@ class CatalogueFollower(Service):
         So a fact that was sent after a catalogue event had been acknowledged always finds it.
         Raises KafkaError when the topic cannot be asked or is shorter than that.
         """
-        await within(ASK_SECONDS, self.ready.wait(), "reading registry.catalogue")
+        await within(PATIENCE_SECONDS, self.ready.wait(), f"reading {CATALOGUE}")
         if self._consumer is None:
-            raise KafkaConnectionError("registry.catalogue cannot be read")
-        what = "where registry.catalogue ends"
-        end = (await within(ASK_SECONDS, self._consumer.end_offsets([_TP]), what))[_TP]
+            raise KafkaConnectionError(f"{CATALOGUE} cannot be read")
+        asking = self._consumer.end_offsets([_TP])
+        end = (await within(ASK_SECONDS, asking, f"where {CATALOGUE} ends"))[_TP]
         if end < at_least:
-            raise CatalogueShrunk(
-                f"registry.catalogue ends at {end}; this ledger has used it up to {at_least}"
-            )
-        await within(
-            ASK_SECONDS, self._reached(end, at_least), f"reading registry.catalogue up to {end}"
-        )
+            raise CatalogueShorter(end, at_least)
+        what = f"reading {CATALOGUE} from {self._position} to {max(end, at_least)}"
+        await within(PATIENCE_SECONDS, self._reached(end, at_least), what)
         return self.catalogue
 
     async def _reached(self, end: int, at_least: int) -> None:
@@ -85,6 +90,13 @@ class CatalogueFollower(Service):
             except (KafkaError, OSError) as error:
                 self.log.warning("catalogue: %r; trying again", error)
                 await self.sleep(1)
+
+    def _learn(self, record: Any) -> None:
+        why = learn(self.catalogue, record)
+        if why is not None:
+            self.left_out[why] += 1
+        if why == "internal_error":
+            self.log.error("%s/0/%s: the rules fail on it; left out", CATALOGUE, record.offset)
 
     async def _read(self) -> None:
         consumer = AIOKafkaConsumer(
@@ -108,7 +120,7 @@ class CatalogueFollower(Service):
                 reading = consumer.getmany(_TP, timeout_ms=100, max_records=5_000)
                 fetched = await within(ASK_SECONDS, reading, what)
                 for record in fetched.get(_TP, ()):
-                    learn(self.catalogue, record)
+                    self._learn(record)
                 self._position = await within(ASK_SECONDS, consumer.position(_TP), what)
         finally:
             self._consumer = None

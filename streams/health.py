@@ -48,6 +48,7 @@ class Health:
             "ready": not reasons,
             "reasons": reasons,
             "catalogue_offset": self._follower.catalogue.next_offset,
+            "catalogue_left_out": dict(sorted(self._follower.left_out.items())),
             "partitions": [p for p, task in tasks if task.state is State.RUNNING],
             "states": {str(p): task.state.value for p, task in tasks},
             "restoring": {

@@ -21,6 +21,9 @@ from streams.batch import partition_of
 from tests.model import check
 from tests.model_people import check_people
 
+_BY_WORKERS = {"wrong_partition", "output_too_large", "output_refused"}
+"""Reasons of quarantine that say nothing of the record itself."""
+
 Source = tuple[str, int, int]
 """Topic, partition, offset."""
 
@@ -144,7 +147,7 @@ def judge(bootstrap: str, only: Collection[int] | None = None) -> list[str]:
         barred = {
             (e.source_topic, e.source_offset)
             for e in log.quarantined
-            if e.source_partition == partition and e.reason == "wrong_partition"
+            if e.source_partition == partition and e.reason in _BY_WORKERS
         }
         records = [
             record

@@ -19,6 +19,7 @@ from schemas.events import (
     HoursImported,
     PolicyPublished,
     Recognition,
+    RecordReplayed,
     TrainingRecorded,
 )
 from schemas.times import DAY, MINUTE
@@ -134,6 +135,8 @@ class _Volunteer:
                     self._answer(entry, ("held", "too_late"))
                 case CheckedIn() | CheckedOut():
                     spans["session", event.session_id].append(entry)
+                case RecordReplayed():
+                    self._answer(entry, ("posted", None))
                 case _ if isinstance(event, Evaluation | Recognition):
                     honours.append(entry)
                 case HoursImported() if (

@@ -22,7 +22,7 @@ from deploy.asking import (
     print_json,
     say_unknown,
 )
-from deploy.errors import ShiluError
+from deploy.commands import quarantine
 from deploy.lang import text
 from deploy.settings import Settings
 from deploy.trail_times import days_of
@@ -62,15 +62,7 @@ def register(app: typer.Typer) -> None:
         )
     )(reconcile)
     app.command(help=text("查看主题中的记录", "The records of a topic as JSON"))(tail)
-    group = typer.Typer(
-        help=text("隔离区:无法入账的原始记录", "Quarantine: records that could not enter"),
-        no_args_is_help=True,
-    )
-    group.command("list", help=text("列出最近的隔离记录", "The newest ones"))(quarantine_list)
-    group.command("show", help=text("一条隔离记录及其字节", "One of them, with its bytes"))(
-        quarantine_show
-    )
-    app.add_typer(group, name="quarantine")
+    app.add_typer(quarantine.group(), name="quarantine")
 
 
 def total(
@@ -172,49 +164,6 @@ def trace(
         from deploy.trail_view import show_trace
 
         show_trace(answer)
-
-
-def quarantine_list(
-    limit: Annotated[int, typer.Option(min=1, help=text("最多几条", "at most"))] = 100,
-    as_json: Json = False,
-) -> None:
-    """The newest quarantined records, without their bytes."""
-    answer = ask("quarantine_list", limit=limit)
-    if as_json:
-        print_json(answer)
-        return
-    from deploy.trail_view import console, show_quarantined
-
-    if not answer:
-        console().print(text("隔离区是空的。", "The quarantine is empty."))
-    show_quarantined(console(), answer)
-
-
-def quarantine_show(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="TOPIC/PARTITION/OFFSET", help=text("来源位置", "where the record is")
-        ),
-    ],
-) -> None:
-    """The record as JSON: reason, key, bytes as hex, and what they decode to, if anything."""
-    topic, _, rest = source.partition("/")
-    partition, _, offset = rest.partition("/")
-    if not (topic and partition.isdecimal() and offset.isdecimal()):
-        raise ShiluError(
-            "source_form",
-            f"看不懂位置“{source}”:请写成 service.checkins/3/77。",
-            f'"{source}" is no position: write service.checkins/3/77.',
-        )
-    answer = ask("quarantine_show", topic=topic, partition=int(partition), offset=int(offset))
-    if not answer:
-        raise ShiluError(
-            "not_quarantined",
-            f"{source} 不在隔离区:请用 shilu quarantine list 查看位置。",
-            f"{source} is not in quarantine: see the positions in `shilu quarantine list`.",
-        )
-    print_json(answer)
 
 
 def reconcile(
