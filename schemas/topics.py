@@ -73,7 +73,7 @@ ALL: Final = (
           "Posting", "worker → sink, subscribers (read_committed)"),
     Topic(ACCOUNTS, "volunteer_id, or a state page of it", "compact", False, False,
           "Account, state pages, PartitionState", "worker → worker, subscribers"),
-    Topic(QUARANTINE, "original key; its SHA-256 where it is long", "delete", False, False,
+    Topic(QUARANTINE, "original key", "delete", False, False,
           "Quarantined", "worker → people"),
     Topic(CHECKPOINTS, "partition", "delete", False, False,
           "signed notes of the trees over postings, and over registry.access, as text",
