@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     )
     lang: str = Field(default="", description="zh or en; empty: by locale")
     app_id: str = Field(default="shilu-worker", description="consumer group of the workers")
+    tick_seconds: float = Field(
+        default=60.0, ge=0.1, le=3600, description="how often the worker writes a tick of time"
+    )
     partitions: int = Field(default=8, description="partitions of service.* and ledger.* topics")
     check_url: str = Field(
         default="", description="https address where certificates are checked; empty: none"

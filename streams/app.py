@@ -3,24 +3,21 @@
 Everything is made in `build` and nothing at import, so that a process has one place of assembly.
 """
 
-import asyncio
 import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import faust
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from faust.tables.manager import TableManager
 from faust.types import TP
 
-from schemas.codec import encode
-from schemas.events import ClockTicked
-from schemas.times import MINUTE, SECOND
-from schemas.topics import CHECKINS, FACTS
+from ledger.lateness import skew_micros
+from schemas.times import SECOND
+from schemas.topics import FACTS
 from streams.assignment import AssignedPartitions
 from streams.catalogue import CatalogueFollower
+from streams.clock import TICK_SECONDS, Clock, is_wanted
 from streams.filling import Fillers
 from streams.health import Health
 from streams.inflating import guard
@@ -33,12 +30,7 @@ from streams.restore import Restoring
 from streams.transport import BatchConsumer, BatchTransport
 from streams.web import Web
 
-TICK_SECONDS = 60.0
-
 SWEEP_SECONDS = 60.0
-
-TICK_KEY = b"tick"
-"""Record key of ClockTicked, which belongs to a partition and not to a volunteer."""
 
 
 class _NoTables(TableManager):
@@ -92,13 +84,15 @@ def build(
     web_port: int = 0,
     session_seconds: float = 6.0,
     clock: Callable[[], float],
+    tick_seconds: float = TICK_SECONDS,
     restoring: Restoring = lambda partition, done, total: None,
     fillers: int = 1,
     announce: Callable[[int], None] = lambda port: None,
 ) -> Worker:
     """Put a worker together; nothing is opened until Faust starts it.
 
-    `clock` gives Unix seconds and is used for nothing but the ticks it writes into the log.
+    `clock` gives Unix seconds and is only compared with the broker's; a partition gets a tick every
+    `tick_seconds`, if there is anything to do.
     `restoring` is told how far the restoring of a partition is, which is left to so many `fillers`
     where there is much to restore; `announce` is told the port of the pages.
     """
@@ -134,13 +128,26 @@ def build(
     def given() -> set[int]:
         return {tp.partition for tp in app.consumer.assignment()}
 
+    def wanted(partition: int, at: int) -> bool:
+        task = assigned.tasks.get(partition)
+        store = None if task is None else task.store
+        return store is None or is_wanted(store, at, follower.catalogue)
+
+    ticking = Clock(
+        bootstrap,
+        clock,
+        is_wanted=wanted,
+        allowed_seconds=lambda at: skew_micros(at, follower.catalogue) / SECOND,
+        interval=tick_seconds,
+    )
+
     watch = ProgressWatch(assigned, lookup, given, beacon=app.beacon, loop=app.loop)
-    health = Health(follower, assigned, watch)
+    health = Health(follower, assigned, watch, ticking)
     web = Web(assigned.metrics, health, web_port, announce, beacon=app.beacon, loop=app.loop)
     _agent(app, assigned, ground)
     _sweeper(app)
     if not ground.producer_time:
-        _clock(app, bootstrap, clock)
+        _clock(app, ticking, tick_seconds)
 
     return Worker(app, assigned, (follower, watch, web))
 
@@ -205,30 +212,17 @@ def _agent(app: faust.App, assigned: AssignedPartitions, ground: Ground) -> None
         await assigned.close()
 
 
-def _clock(app: faust.App, bootstrap: str, clock: Callable[[], float]) -> None:
-    """Write ClockTicked into every partition this worker has open, once a minute.
+def _clock(app: faust.App, clock: Clock, interval: float) -> None:
+    """Let the clock look after the partitions of this worker; it looks more often than it ticks, so
+    that a partition that has come to it is not without time."""
 
-    The id names partition and minute, so that two workers in a rebalance write the same event.
-    """
-
-    @app.timer(TICK_SECONDS)  # type: ignore[untyped-decorator]
+    @app.timer(min(interval, 1.0))  # type: ignore[untyped-decorator]
     async def tick() -> None:
-        partitions = sorted({tp.partition for tp in app.consumer.assignment()})
-        if not partitions:
-            return
-        now = int(clock()) * SECOND
-        producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
-        try:
-            await producer.start()
-            for partition in partitions:
-                event = ClockTicked(f"tick-{partition}-{now // MINUTE}", now)
-                await producer.send_and_wait(
-                    CHECKINS, encode(event), key=TICK_KEY, partition=partition
-                )
-        except (KafkaError, OSError) as error:
-            app.log.warning("the clock could not tick: %r", error)
-        finally:
-            await asyncio.wait_for(producer.stop(), 3)
+        await clock.round({tp.partition for tp in app.consumer.assignment()})
+
+    @app.on_before_shutdown.connect  # type: ignore[arg-type]
+    async def close(sender: Any, **kwargs: Any) -> None:
+        await clock.close()
 
 
 def _sweeper(app: faust.App) -> None:

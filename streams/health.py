@@ -5,6 +5,7 @@ from typing import Any
 from streams import bounded
 from streams.assignment import AssignedPartitions
 from streams.catalogue import CatalogueFollower
+from streams.clock import Clock
 from streams.lifecycle import State
 from streams.progress import ProgressWatch
 
@@ -13,11 +14,16 @@ class Health:
     """The worker's own view beside what the log and the group say."""
 
     def __init__(
-        self, follower: CatalogueFollower, assigned: AssignedPartitions, watch: ProgressWatch
+        self,
+        follower: CatalogueFollower,
+        assigned: AssignedPartitions,
+        watch: ProgressWatch,
+        clock: Clock,
     ) -> None:
         self._follower = follower
         self._assigned = assigned
         self._watch = watch
+        self._clock = clock
 
     def reasons(self) -> list[dict[str, Any]]:
         """Why it is not ready: code, and partition, seconds, text where there are any."""
@@ -37,6 +43,8 @@ class Health:
             found.append({"code": "assignment_differs", "text": disagreement})
         if blind := self._watch.blind_seconds():
             found.append({"code": "log_unreachable", "seconds": blind})
+        if (fault := self._clock.fault) is not None:
+            found.append({"code": "clock_wrong", "text": fault})
         return found
 
     def report(self) -> dict[str, Any]:
@@ -47,6 +55,7 @@ class Health:
         return {
             "ready": not reasons,
             "reasons": reasons,
+            "clock_skew_seconds": self._clock.skew_seconds,
             "catalogue_offset": self._follower.catalogue.next_offset,
             "catalogue_left_out": dict(sorted(self._follower.left_out.items())),
             "partitions": [p for p, task in tasks if task.state is State.RUNNING],

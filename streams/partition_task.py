@@ -25,6 +25,7 @@ from streams.batch import Fetched
 from streams.lifecycle import State, move
 from streams.ordering import Lookup, positions_before, runnable_prefix
 from streams.partition import Partition
+from streams.store import Store
 
 log = getLogger(__name__)
 
@@ -116,6 +117,11 @@ class PartitionTask:
     def position(self, topic: str) -> int | None:
         """The next offset of a topic that is not in the ledger; None while it is not open."""
         return None if self._owned is None else self._owned.position(topic)
+
+    @property
+    def store(self) -> Store | None:
+        """Its accounts; None while it is not open."""
+        return None if self._owned is None else self._owned.store
 
     @property
     def is_idle(self) -> bool:

@@ -85,7 +85,7 @@ class Store:
 
     `wakes` and `lent` are the headers of account records that have any. `live` holds some accounts
     unpacked; each is as its record says. `ticked_offset` is where the catalogue ended at the last
-    tick.
+    tick, `only_ticks` says that no fact was posted since.
     """
 
     partition: int
@@ -96,6 +96,7 @@ class Store:
     next_index: int = 0
     catalogue_offset: int = 0
     ticked_offset: int = 0
+    only_ticks: bool = False
     positions: dict[str, int] = field(default_factory=dict)
     live: dict[str, Live] = field(default_factory=dict, repr=False)
 
@@ -168,6 +169,7 @@ class Working:
         self._touched: set[str] = set()
         self.ticked_offset = store.ticked_offset
         """Where the catalogue ended at the last tick."""
+        self._only_ticks = store.only_ticks
         self.transfers: list[Transfer] = []
         self._saved: dict[str, tuple[Saved | None, bool]] | None = None
 
@@ -250,6 +252,7 @@ class Working:
     def ticked(self, catalogue: Catalogue) -> None:
         """A tick has looked at whoever is due by this catalogue."""
         self.ticked_offset = catalogue.next_offset
+        self._only_ticks = True
 
     def hand(self, transfers: list[Transfer]) -> None:
         """What accounts hand to others, written in the batch's transaction."""
@@ -257,6 +260,7 @@ class Working:
 
     def touched(self, account: Account) -> None:
         """An account has changed and must be written."""
+        self._only_ticks = False
         self._touched.add(account.volunteer_id)
 
     def unchanged(self, account: Account) -> None:
@@ -275,6 +279,7 @@ class Working:
 
     def keep(self) -> None:
         """Give the accounts back, now that their records are committed."""
+        self._store.only_ticks = self._only_ticks
         live = self._store.live
         for name, opened in self._open.items():
             account = opened[0]

@@ -98,3 +98,10 @@ def seen(request: pytest.FixtureRequest) -> Iterator[Callable[[str], None]]:
             seconds=0.0 if report is None else report.duration,
             seen="; ".join(said),
         )
+
+
+def broker_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker of the test's own, with all topics under its own time, as they are by default."""
+    with Broker(tmp_path_factory.mktemp("cluster"), tied_to_parent=True) as running:
+        create_topics(running.bootstrap, producer_time=False)
+        yield running

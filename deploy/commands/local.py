@@ -227,6 +227,8 @@ def _show(found: dict[str, Any]) -> None:
     for name, said in found["services"].items():
         answer = text("没有响应", "does not answer") if said is None else text("运行中", "running")
         table.add_row(name, answer)
+        for reason in (said or {}).get("reasons", ()):
+            table.add_row("", f"[red]{reason}[/]")
     table.add_row(
         text("台账落后", "ledger behind"), f"{found['worker_behind']:,} {text('条', 'records')}"
     )

@@ -192,6 +192,7 @@ def _run(
         web_port=web_port,
         session_seconds=session_seconds,
         clock=time.time,
+        tick_seconds=settings.tick_seconds,
         restoring=restoring,
         fillers=fillers,
         announce=lambda port: noted.append(note_process(settings, name, port=port)),

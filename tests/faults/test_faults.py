@@ -6,14 +6,23 @@ is printed; SHILU_SEED repeats a run.
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from deploy.pidfile import read_pidfile
+from producers.simulate import Sending
+from schemas.codec import decode_output
+from schemas.events import ClockTicked
+from schemas.posting import Posting
+from schemas.topics import PARTITIONS, POSTINGS
 from tests.conftest import LONG
-from tests.faults.harness import SESSION_SECONDS, Cluster, Sender, settle, wait_until
+from tests.faults.conftest import RATE
+from tests.faults.harness import SESSION_SECONDS, Cluster, Sender, lately, settle, wait_until
+from tests.judge import judge, read
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
@@ -36,6 +45,50 @@ def test_killing_a_live_worker_loses_and_doubles_nothing(
     cluster.moves("after the last kill")
     seen(f"{TIMES} kills, {settle(cluster, sender)}")
     assert cluster.stop(f"w{TIMES}") < 10
+
+
+def test_killing_a_live_worker_loses_and_doubles_nothing_while_its_clock_ticks(
+    tmp_path: Path, seed: int
+) -> None:
+    """As a deployment is by default: the broker's time counts, and the worker writes the ticks."""
+    chance = random.Random(seed)
+    with Cluster(tmp_path, producer_time=False, tick_seconds=0.5) as cluster:
+        # Days that the late window takes: what is open was open too long before it came.
+        sendings = lately(500_000, seed)
+        sender = Sender(cluster.broker.bootstrap, without_ticks(sendings), RATE)
+        sender.start()
+        cluster.worker("w0")
+        for number in range(TIMES):
+            cluster.moves("before the kill")
+            time.sleep(chance.uniform(0, 2))
+            cluster.kill(f"w{number}")
+            cluster.worker(f"w{number + 1}")
+        cluster.moves("after the last kill")
+        said = wait_until(lambda: ticked(cluster), "every partition has ticks, some that close")
+        print(f"ticks in every partition after {said:.1f} s")
+        sender.finish(early=True)
+        found = health(cluster, f"w{TIMES}")
+        assert (found["ready"], found["reasons"]) == (True, [])
+        assert abs(found["clock_skew_seconds"]) < 5
+        assert cluster.stop(f"w{TIMES}") < 10
+        # Whatever ticked last is in the ledger once somebody has folded it, who then ticks again.
+        cluster.tick_seconds = 3600
+        cluster.worker("last")
+        wait_until(lambda: cluster.behind() == 0, "the worker has caught up")
+        assert judge(cluster.broker.bootstrap) == []
+
+
+def without_ticks(sendings: Iterator[Sending]) -> Iterator[Sending]:
+    """A history that leaves time to the worker."""
+    return (each for each in sendings if not isinstance(each.event, ClockTicked))
+
+
+def ticked(cluster: Cluster) -> bool:
+    """Have all partitions been ticked, and has a tick closed something?"""
+    postings = [decode_output(raw.value) for raw in read(cluster.broker.bootstrap, POSTINGS)]
+    ticks = [p for p in postings if isinstance(p, Posting) and p.event_type == "ClockTicked"]
+    closed = any(posting.reason == "no_check_out" for posting in ticks)
+    return closed and len({posting.partition for posting in ticks}) == PARTITIONS
 
 
 def test_killing_a_live_sink_loses_and_doubles_nothing(
@@ -116,10 +169,15 @@ def test_two_three_and_one_worker_share_the_partitions(
     assert cluster.alive("b")
 
 
-def _partitions(cluster: Cluster, name: str) -> int:
-    """How many partitions a worker says it has open."""
+def health(cluster: Cluster, name: str) -> dict[str, Any]:
+    """What a worker says of itself; empty before it answers."""
     found = read_pidfile(cluster.home / "run" / f"{name}.json")
     if found is None:
-        return 0
-    health = httpx.get(f"http://127.0.0.1:{found[1]['port']}/health").json()
-    return len(health["partitions"])
+        return {}
+    answer: dict[str, Any] = httpx.get(f"http://127.0.0.1:{found[1]['port']}/health").json()
+    return answer
+
+
+def _partitions(cluster: Cluster, name: str) -> int:
+    """How many partitions a worker says it has open."""
+    return len(health(cluster, name).get("partitions", ()))
