@@ -22,10 +22,10 @@ SELF: Final = "@"
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One request or decision. `what` is one of: approve, reject, void, reinstate, ask, correct,
-    refuse, appeal, uphold, dismiss, rerate. `org` is for whom somebody acts, or ANYWHERE, or SELF.
-    `ref` is the correction, appeal or policy it names; `sure` says that it comes with evidence.
-    Only an `ask` has times and a place.
+    """One request or decision. `what` is one of: approve, reject, withhold, void, reinstate, ask,
+    correct, refuse, appeal, uphold, dismiss, rerate; to withhold is to reject what a tier holds.
+    `org` is for whom somebody acts, or ANYWHERE, or SELF. `ref` is the correction, appeal or policy
+    it names; `sure` says that it comes with evidence. Only an `ask` has times and a place.
     """
 
     at: int
@@ -52,10 +52,16 @@ def with_act(acts: tuple[Act, ...], act: Act) -> tuple[Act, ...]:
     return (*acts[:at], act, *acts[at:])
 
 
+Approval = tuple[int, int]
+"""When it was given, and the level whose tier it releases."""
+
+
 @dataclass(slots=True)
 class Standing:
-    """What stands: `approved` and `rejected` are levels, 0 for not; `sure` says that an approval
-    came with evidence; `policy` is the version named by a re-rating."""
+    """What stands: `approved` and `rejected` are levels, 0 for not; `withheld` are the levels that
+    rejected what their tier holds; `approvals` say what was approved, and when: it is approved as
+    it was then. `sure` says that an approval came with evidence; `policy` is the version named by
+    a re-rating."""
 
     voided: bool = False
     approved: int = 0
@@ -63,6 +69,8 @@ class Standing:
     sure: bool = False
     correction: Act | None = None
     policy: str = ""
+    withheld: tuple[int, ...] = ()
+    approvals: tuple[Approval, ...] = ()
 
     def same(self, other: "Standing") -> bool:
         """Does the same stand?"""
@@ -73,6 +81,7 @@ class Standing:
             and self.sure == other.sure
             and self.correction is other.correction
             and self.policy == other.policy
+            and self.withheld == other.withheld
         )
 
 
@@ -108,7 +117,7 @@ class Court:
                 self.adverse.add(act.by)
             case "reinstate":
                 now.voided = False
-            case "approve" | "reject":
+            case "approve" | "reject" | "withhold":
                 why = self._decide(act)
             case "correct" | "refuse":
                 why = self._correct(act)
@@ -123,17 +132,32 @@ class Court:
         now = self.standing
         if act.by == self.requester:
             return "decider_is_requester"
-        if act.level < max(now.approved if act.what == "reject" else 0, now.rejected):
+        if act.level < max(0 if act.what == "approve" else _highest(now), now.rejected):
             return "decided_above"
         if act.what == "approve":
-            now.approved = max(now.approved, act.level)
             now.rejected = 0
             now.sure = now.sure or act.sure
+            self._approve(act)
+            return None
+        if act.what == "withhold":
+            # What a lower level approved stays so; what is withheld follows from the policy.
+            now.approvals = tuple([each for each in now.approvals if each[1] < act.level])
+            now.approved = min(now.approved, _highest(now))
+            now.withheld = tuple(sorted({*now.withheld, act.level}))
         else:
             now.approved = 0
+            now.approvals = ()
             now.rejected = act.level
-            self.adverse.add(act.by)
+        self.adverse.add(act.by)
         return None
+
+    def _approve(self, act: Act) -> None:
+        """What a higher level withheld stays withheld, and what it held as a whole stays held."""
+        now = self.standing
+        now.withheld = tuple([level for level in now.withheld if level > act.level])
+        now.approvals = (*now.approvals, (act.at, act.level))
+        if not now.withheld:
+            now.approved = max(now.approved, act.level)
 
     def _correct(self, act: Act) -> str | None:
         ask = self.asks.get(act.ref)
@@ -144,7 +168,7 @@ class Court:
             return "decider_is_requester"
         if act.what == "correct":
             self.standing.correction = ask
-            self.standing.approved = max(self.standing.approved, act.level)
+            self._approve(act)
         else:
             self.adverse.add(act.by)
         return None
@@ -158,11 +182,16 @@ class Court:
             return "decider_is_requester"
         if act.by in self.adverse:
             return "same_decider"
-        if act.level < now.rejected:
+        if act.level < max((now.rejected, *now.withheld)):
             return "decided_above"
         if act.what == "uphold":
             now.voided = False
             now.rejected = 0
-            now.approved = max(now.approved, act.level)
             now.sure = True
+            self._approve(act)
         return None
+
+
+def _highest(now: Standing) -> int:
+    """The highest level that has approved."""
+    return max([level for _, level in now.approvals], default=0)

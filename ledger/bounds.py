@@ -28,6 +28,8 @@ from schemas.events import (
 )
 
 CHECK_OUTS_MAX: Final = 64
+CHECK_INS_MAX: Final = 64
+"""Check-ins of one session, each earlier than all that were recorded before it."""
 SPANS_A_DAY_MAX: Final = 500
 """Sessions and grants that may begin on one UTC day, so that a state page stays a small record."""
 ACTS_MAX: Final = 64

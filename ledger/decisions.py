@@ -4,6 +4,7 @@ from ledger.account import Account, put, span_of
 from ledger.acts import ANYWHERE, ORG, ORGANISER, PROVINCE, SELF, Act, Court, with_act
 from ledger.bounds import ACTS_MAX, too_heavy, too_many
 from ledger.catalogue import Catalogue
+from ledger.heard import alike, as_approved
 from ledger.parts import whole
 from ledger.presence import no_credit
 from ledger.results import Result, place_of, settle
@@ -50,7 +51,14 @@ def decide(account: Account, event: Decision, catalogue: Catalogue) -> Result:
     before, after = court_of(facts, catalogue), court_of(whole(new), catalogue)
     if act.event_id in after.barred:
         return "refused", after.barred[act.event_id], ()
-    if not after.standing.same(before.standing):
+    was, released, late = as_approved(facts, before.standing)
+    now, releases, still_late = as_approved(whole(new), after.standing)
+    same = (
+        after.standing.same(before.standing)
+        and alike(was, now)
+        and (released, late) == (releases, still_late)
+    )
+    if not same:
         result = settle(account, old, new, catalogue)
         if result[1] is None and facts.start is None and after.standing.correction is None:
             return "held", "awaiting_target", result[2]
@@ -72,7 +80,10 @@ def act_of(event: Decision, volunteer_id: str) -> Act:
             return Act(at, event_id, "reject", by, org, level)
         case HoursDecided():
             own = PROVINCE if event.level == "province" else ORG
-            return Act(at, event_id, event.decision, by, org, own, sure=sure)
+            pieces = event.decision == "reject" and event.scope == "held"
+            return Act(
+                at, event_id, "withhold" if pieces else event.decision, by, org, own, sure=sure
+            )
         case CorrectionRequested():
             return Act(
                 at, event_id, "ask", by, org, 0, event.correction_id, sure, event.start_at,

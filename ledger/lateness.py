@@ -25,9 +25,14 @@ def by_clock(at: int, sent_at: int | None, recorded_at: int, skew: int) -> tuple
     if sent_at is None:
         return at, None
     ahead = sent_at - recorded_at
+    return at - ahead if ahead > skew else at, _clock(ahead, skew)
+
+
+def _clock(ahead: int, skew: int) -> str | None:
+    """The reason code that says what a clock was, if it was so far ahead."""
     if ahead > skew:
-        return at - ahead, "clock_corrected"
-    return at, "delayed_or_slow_clock" if -ahead > skew else None
+        return "clock_corrected"
+    return "delayed_or_slow_clock" if -ahead > skew else None
 
 
 def skew_micros(site_id: str | None, recorded_at: int, catalogue: Catalogue) -> int:

@@ -8,6 +8,7 @@ session_id of one person is one session, whichever registration its ends were re
 from bisect import bisect_left
 
 from ledger.acts import Act, key
+from ledger.heard import joined
 from ledger.spans import NO_FACTS, Facts, Part, Span
 from schemas.posting import Kind
 from schemas.times import DAY
@@ -33,9 +34,7 @@ def union(own: Facts, other: Facts) -> Facts:
     first = own
     if other.start is not None and (own.start is None or _begin(other) < _begin(own)):
         first = other
-    joined = _with_acts(first, [own, other])
-    joined.outs = tuple(sorted({*own.outs, *other.outs}))
-    return joined
+    return _with_acts(joined(own, other) if first is own else joined(other, own), [own, other])
 
 
 def _begin(facts: Facts) -> tuple[int, str]:
@@ -47,9 +46,9 @@ def _with_acts(standing: Facts, all_facts: list[Facts]) -> Facts:
     for facts in all_facts:
         for act in facts.acts:
             acts.setdefault(key(act), act)
-    joined = standing.copy()
-    joined.acts = tuple([acts[each] for each in sorted(acts)])
-    return joined
+    together = standing.copy()
+    together.acts = tuple([acts[each] for each in sorted(acts)])
+    return together
 
 
 def said_anything(facts: Facts) -> bool:

@@ -1,16 +1,16 @@
 """Check-ins and check-outs: the two ends of a session (docs/rules.md, section 3)."""
 
-from bisect import insort
-
 from ledger.account import Account, put, span_of
-from ledger.bounds import CHECK_OUTS_MAX, too_heavy, too_many
+from ledger.bounds import CHECK_INS_MAX, CHECK_OUTS_MAX, too_heavy, too_many
 from ledger.catalogue import Catalogue
+from ledger.heard import alike, as_approved, with_begin, with_out
 from ledger.lateness import happened_at, is_late, overdue, policy_at
 from ledger.parts import whole
 from ledger.policy import Policy
 from ledger.rating import set_due
 from ledger.results import Result, place_of, settle
-from ledger.spans import Span
+from ledger.settling import court_of
+from ledger.spans import Begin, Span
 from schemas.events import CheckedIn, CheckedOut
 from schemas.times import DAY, MINUTE
 
@@ -22,19 +22,19 @@ def check_in(account: Account, event: CheckedIn, recorded_at: int, catalogue: Ca
     if is_late(at, recorded_at, policy):
         return "held", "too_late", ()
     old = span_of(account, "service", event.session_id)
-    if old is not None and stands(old, at, event.event_id):
+    span = old or Span("service", event.session_id, at // DAY)
+    begin = Begin(at, event.event_id, recorded_at, place_of(event), event.shift_id)
+    new = span.copy()
+    new.facts = with_begin(span.facts, begin)
+    if len(new.facts.begins) >= CHECK_INS_MAX:
+        return "refused", "too_many_facts", ()
+    if old is not None and stands(old, at, event.event_id) and not _moved(old, new, catalogue):
+        put(account, old, new)
         return "posted", old.reason if no_credit(old) else "redundant_check_in", ()
     if too_many(account, old, at // DAY):
         return "refused", "too_many_spans", ()
-    new = Span("service", event.session_id, at // DAY) if old is None else old.copy()
     # A closed orphan check-out has its check-in now; what is still open will be closed anew.
     new.closed = new.closed and whole(new).start is not None
-    facts = new.facts.copy()
-    facts.start = at
-    facts.start_event = event.event_id
-    facts.place = place_of(event)
-    facts.shift_id = event.shift_id
-    new.facts = facts
     if too_heavy(account, new):
         return "refused", "too_many_facts", ()
     flag = _flag(event, at, clock, recorded_at, policy, catalogue)
@@ -45,6 +45,16 @@ def stands(span: Span, at: int, event_id: str) -> bool:
     """Is the check-in that a session has earlier than this one? On a tie the lower id stands."""
     start = span.facts.start
     return start is not None and (start, span.facts.start_event) <= (at, event_id)
+
+
+def _moved(old: Span, new: Span, catalogue: Catalogue) -> bool:
+    """Is something else approved of a session now, or does something else wait to be?"""
+    before, after = whole(old), whole(new)
+    if not before.acts:
+        return False
+    was, _, waits = as_approved(before, court_of(before, catalogue).standing)
+    now, _, still_waits = as_approved(after, court_of(after, catalogue).standing)
+    return waits != still_waits or not alike(was, now)
 
 
 def no_credit(span: Span) -> bool:
@@ -66,16 +76,11 @@ def check_out(
         return "refused", "too_many_spans", ()
     span = old or Span("service", event.session_id, at // DAY)
     before = whole(span)
-    if at in span.facts.outs:
-        return _no_news(span, at)
-    if len(span.facts.outs) >= CHECK_OUTS_MAX:
-        return "refused", "too_many_facts", ()
-    outs = list(span.facts.outs)
-    insort(outs, at)
     new = span.copy()
-    new.facts = span.facts.copy()
-    new.facts.outs = tuple(outs)
-    if too_heavy(account, new):
+    new.facts = with_out(span.facts, at, recorded_at)
+    if new.facts is span.facts:
+        return _no_news(span, at)
+    if len(new.facts.outs) > CHECK_OUTS_MAX or too_heavy(account, new):
         return "refused", "too_many_facts", ()
     after = whole(new)
     if after.start is None:
@@ -85,7 +90,7 @@ def check_out(
             give_up_at = at + policy.late_event_window_minutes * MINUTE
             set_due(account, new.key, min(give_up_at, account.due.get(new.key, give_up_at)))
         return _no_news(new, at)
-    if after.end == before.end:
+    if after.end == before.end and not _moved(span, new, catalogue):
         put(account, old, new)
         return _no_news(new, at)
     flag = _flag(event, at, clock, recorded_at, policy, catalogue)

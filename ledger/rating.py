@@ -226,6 +226,8 @@ def _states(
                 continue
             served[day] += minutes
             state = _tier(span, served[day], catalogue)
+            if state == "rejected":
+                served[day] -= minutes
             if state == "effective" and span.block and credited[day] + minutes > DAY_MINUTES:
                 state = "held_review"
             if state == "effective":
@@ -247,9 +249,9 @@ def _tier(span: Span, served_minutes: int, catalogue: Catalogue) -> State:
     policy = catalogue.labelled[span.policy]
     province, org = policy.province_tier_minutes, policy.org_tier_minutes
     if province is not None and served_minutes > province and span.approved < PROVINCE:
-        return "held_province"
+        return "rejected" if PROVINCE in span.withheld else "held_province"
     if org is not None and served_minutes > org and span.approved < ORG:
-        return "held_org"
+        return "rejected" if ORG in span.withheld else "held_org"
     return "effective"
 
 

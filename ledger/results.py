@@ -136,6 +136,8 @@ def outcome_of(
     for state, reason in _PIECES:
         if any(found == state for _, _, found in span.minutes):
             return "held", reason, lines
+    if any(found == "rejected" for _, _, found in span.minutes):
+        return "posted", "rejected", lines
     if flag is not None or span.state is None:
         return "posted", flag, lines
     if not span.block and span.high - span.low < MINUTE:

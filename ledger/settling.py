@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from ledger.acts import ANYWHERE, SELF, Act, Court, Standing
+from ledger.acts import ANYWHERE, ORG, PROVINCE, SELF, Act, Court, Standing
 from ledger.catalogue import Catalogue, Place, Shift
+from ledger.heard import as_approved
 from ledger.parts import whole
 from ledger.policy import Policy
 from ledger.spans import Facts, Span
@@ -20,7 +21,7 @@ WAITS = frozenset({"unknown_activity", "recorder_not_organiser", "guardian_conse
 
 HELD = WAITS | frozenset(
     {"over_max_session", "over_max_open", "no_second_person", "awaiting_organiser"}
-    | {"not_on_roster"}
+    | {"not_on_roster", "changed_after_decision"}
 )
 """Reasons under which a posting is `held`."""
 
@@ -60,8 +61,14 @@ class _Case:
 def court_of(facts: Facts, catalogue: Catalogue) -> Court:
     """The fold of those acts that people who have a say about this service have done."""
     return Court(
-        tuple(act for act in facts.acts if entitled(act, facts, catalogue)), facts.requester
+        tuple([act for act in facts.acts if entitled(act, facts, catalogue)]), facts.requester
     )
+
+
+def tiers_of(policy: Policy) -> tuple[int, ...]:
+    """The levels that hold what is above a policy's tiers."""
+    org, province = policy.org_tier_minutes, policy.province_tier_minutes
+    return tuple([level for level, tier in ((ORG, org), (PROVINCE, province)) if tier is not None])
 
 
 def entitled(act: Act, facts: Facts, catalogue: Catalogue) -> bool:
@@ -85,8 +92,9 @@ def entitled(act: Act, facts: Facts, catalogue: Catalogue) -> bool:
 def settled(span: Span, volunteer_id: str, catalogue: Catalogue) -> Span:
     """The span with its state, reason, policy, interval and civil days, as its own facts and the
     catalogue have it; its minutes are given out by `ledger.rating`."""
-    facts = whole(span)
-    now = court_of(facts, catalogue).standing if facts.acts else NOTHING
+    all_facts = whole(span)
+    now = court_of(all_facts, catalogue).standing if all_facts.acts else NOTHING
+    facts, released, changed = as_approved(all_facts, now)
     if now.voided:
         return _without_credit(span, facts, now, reason="voided")
     case = _case(span, volunteer_id, facts, now, catalogue)
@@ -102,6 +110,8 @@ def settled(span: Span, volunteer_id: str, catalogue: Catalogue) -> Span:
     state, reason = _gate(case, catalogue)
     if state == "effective" and shift is not None and _too_little(case.policy, shift, low, high):
         state, reason = None, "under_min_ratio"
+    if state is not None and reason is None:
+        reason = _waits_again(changed)
     days: tuple[tuple[int, int], ...] = ()
     if state is not None and case.block:
         days = ((low, case.day),)
@@ -121,10 +131,15 @@ def settled(span: Span, volunteer_id: str, catalogue: Catalogue) -> Span:
         high,
         case.block,
         case.corrected,
-        now.approved,
+        released,
         days,
         parts=span.parts,
+        withheld=now.withheld,
     )
+
+
+def _waits_again(changed: bool) -> str | None:
+    return "changed_after_decision" if changed else None
 
 
 def _case(
@@ -177,12 +192,12 @@ def _gate(case: _Case, catalogue: Catalogue) -> Verdict:
             return None, "over_max_session"
         if session and not decided and case.length > policy.max_open_minutes * MINUTE:
             return "held_review", "over_max_open"
-    if now.rejected:
+    if now.rejected or any(level not in tiers_of(policy) for level in now.withheld):
         return "rejected", "rejected"
     if facts.claimed and not decided:
-        return "held_org", "awaiting_organiser"
+        return _whole(now, ("held_org", "awaiting_organiser"))
     if not facts.signed and not (decided and (now.sure or case.corrected)):
-        return "held_org", "no_second_person"
+        return _whole(now, ("held_org", "no_second_person"))
     if not case.has_policy or not catalogue.knows(case.place):
         return "held_review", "unknown_activity"
     entered = not session or case.corrected
@@ -194,8 +209,13 @@ def _gate(case: _Case, catalogue: Catalogue) -> Verdict:
     expected = decided or not session
     names = catalogue.people.registrations(case.volunteer_id)
     if not expected and catalogue.walks_in(names, case.place, facts.shift_id):
-        return "held_org", "not_on_roster"
+        return _whole(now, ("held_org", "not_on_roster"))
     return "effective", None
+
+
+def _whole(now: Standing, held: Verdict) -> Verdict:
+    """What waits for people as a whole is rejected as a whole."""
+    return ("rejected", "rejected") if now.withheld else held
 
 
 def _shift(case: _Case, catalogue: Catalogue) -> Shift | None:

@@ -26,6 +26,17 @@ def end_of(start: int | None, outs: Sequence[int]) -> int | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """A check-in that says when and where a session began; `heard` is when it was recorded."""
+
+    at: int
+    event_id: str
+    heard: int
+    place: Place | None
+    shift_id: str | None
+
+
 @dataclass(slots=True, init=False)
 class Facts:
     """What was said of a span. `start` and `outs` are instants; a grant's end is its only out.
@@ -34,6 +45,10 @@ class Facts:
     on the day number `date` where one was given. `signed` says that it needs no second person any
     more: sessions never do. `requester` is who entered a claim or grant, `row` the row of another
     system that it was imported from.
+
+    Of a session also what was known when: `heard` is when the check-in that it begins with was
+    recorded, `outs_heard` when each of `outs` was, and `begins` are the check-ins that it began
+    with before an earlier one came (`ledger.heard`).
 
     As with spans, what is kept never changes; a changed one is a copy.
     """
@@ -50,6 +65,9 @@ class Facts:
     requester: str
     acts: tuple[Act, ...]
     row: str
+    heard: int
+    outs_heard: tuple[int, ...]
+    begins: tuple[Begin, ...]
 
     def __init__(
         self,
@@ -65,6 +83,9 @@ class Facts:
         requester: str = "",
         acts: tuple[Act, ...] = (),
         row: str = "",
+        heard: int = 0,
+        outs_heard: tuple[int, ...] = (),
+        begins: tuple[Begin, ...] = (),
     ) -> None:
         self.start = start
         self.start_event = start_event
@@ -78,6 +99,9 @@ class Facts:
         self.requester = requester
         self.acts = acts
         self.row = row
+        self.heard = heard
+        self.outs_heard = outs_heard
+        self.begins = begins
 
     def values(self) -> tuple[object, ...]:
         """Its fields in order."""
@@ -94,6 +118,9 @@ class Facts:
             self.requester,
             self.acts,
             self.row,
+            self.heard,
+            self.outs_heard,
+            self.begins,
         )
 
     @property
@@ -116,6 +143,9 @@ class Facts:
             self.requester,
             self.acts,
             self.row,
+            self.heard,
+            self.outs_heard,
+            self.begins,
         )
 
 
@@ -143,8 +173,9 @@ class Span:
     `low` to `high` is the interval that counts, `place` and `line_kind` what its lines say; these
     may be a correction's. `state` is None while it credits nothing. `days` are its civil days,
     (instant from which, day number); `minutes` those now in the ledger. `approved` is the level
-    that approved it. `day` is the UTC day of the state page it lies in. `facts` are this account's
-    own; `parts` those of registrations it absorbed, by origin (`ledger.parts` joins them).
+    whose tier is released, `withheld` are those that rejected what their tier holds. `day` is the
+    UTC day of the state page it lies in. `facts` are this account's own; `parts` those of
+    registrations it absorbed, by origin (`ledger.parts` joins them).
 
     A changed span is a copy that is set before anybody else has it; one that is kept never changes.
     """
@@ -166,6 +197,7 @@ class Span:
     days: tuple[tuple[int, int], ...]
     minutes: Minutes
     parts: tuple[Part, ...]
+    withheld: tuple[int, ...]
 
     def __init__(
         self,
@@ -186,6 +218,7 @@ class Span:
         days: tuple[tuple[int, int], ...] = (),
         minutes: Minutes = (),
         parts: tuple[Part, ...] = (),
+        withheld: tuple[int, ...] = (),
     ) -> None:
         self.kind = kind
         self.id = id
@@ -204,6 +237,7 @@ class Span:
         self.days = days
         self.minutes = minutes
         self.parts = parts
+        self.withheld = withheld
 
     def copy(self) -> "Span":
         """One more, to be changed."""
@@ -225,6 +259,7 @@ class Span:
             self.days,
             self.minutes,
             self.parts,
+            self.withheld,
         )
 
     @property

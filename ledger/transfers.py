@@ -7,7 +7,7 @@ from ledger.acts import Act
 from ledger.catalogue import Place
 from ledger.record import Record
 from ledger.results import place_of
-from ledger.spans import Facts, Span
+from ledger.spans import Begin, Facts, Span
 from ledger.words import Case, Word
 from schemas.codec import decode_event, encode
 from schemas.events import (
@@ -18,6 +18,7 @@ from schemas.events import (
     FactForwarded,
     MovedAct,
     MovedPlace,
+    MovedStart,
     MovedWord,
     Recognition,
     SpanTransferred,
@@ -82,6 +83,9 @@ class Told:
                 tuple([_moved_act(act) for act in facts.acts]),
                 self._cause.occurred_at,
                 self._actor(),
+                facts.heard or None,
+                facts.outs_heard,
+                tuple([_moved_start(begin) for begin in facts.begins]),
             )
         )
 
@@ -150,6 +154,16 @@ def _moved_place(place: Place | None) -> MovedPlace | None:
     )
 
 
+def _moved_start(begin: Begin) -> MovedStart:
+    place = _moved_place(begin.place)
+    return MovedStart(begin.at, begin.event_id, begin.heard, place, begin.shift_id)
+
+
+def _begin(moved: MovedStart) -> Begin:
+    place = _place(moved.place)
+    return Begin(moved.started_at, moved.event_id, moved.recorded_at, place, moved.shift_id)
+
+
 def _place(moved: MovedPlace | None) -> Place | None:
     return None if moved is None else place_of(moved)
 
@@ -201,4 +215,7 @@ def facts_of(event: SpanTransferred) -> Facts:
         event.requester_id or "",
         tuple([_act(act) for act in event.acts]),
         event.source_row or "",
+        event.start_recorded_at or 0,
+        event.ends_recorded,
+        tuple([_begin(start) for start in event.starts]),
     )

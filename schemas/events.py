@@ -424,6 +424,7 @@ class HoursDecided:
     offline: bool
     actor: Actor
     evidence: tuple[str, ...]
+    scope: str = "held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -1081,6 +1082,17 @@ class MovedAct:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedStart:
+    """A check-in that a session began with before an earlier one came, as the ledger keeps it."""
+
+    started_at: int
+    event_id: str
+    recorded_at: int
+    place: MovedPlace | None
+    shift_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SpanTransferred:
     """What an absorbed registration's account hands to the one that counts its hours: facts of one
     session or grant, to be added to those handed over before; or all of them taken back.
@@ -1110,6 +1122,9 @@ class SpanTransferred:
     acts: tuple[MovedAct, ...]
     occurred_at: int
     actor: Actor | None
+    start_recorded_at: int | None = None
+    ends_recorded: tuple[int, ...] = ()
+    starts: tuple[MovedStart, ...] = ()
 
 
 CaseKind = Literal["evaluation", "commendation", "redemption", "certificate", "star"]

@@ -84,6 +84,7 @@ _NEW_IDS: Final = frozenset(
 _CODES: Final = frozenset({"reason", "kind", "service_field", "source_system", "action", "purpose"})
 _TIMES: Final = frozenset(
     {"occurred_at", "sent_at", "start_at", "end_at", "started_at", "received_at"}
+    | {"recorded_at", "start_recorded_at"}
 )
 _TEXTS: Final = frozenset(
     {"name", "app", "region", "timezone", "comment_ref", "identity_hash", "content_ref", "row_hash"}

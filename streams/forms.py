@@ -9,7 +9,7 @@ from ledger import words
 from ledger.account import CasePage, DayPage
 from ledger.acts import Act
 from ledger.catalogue import Place
-from ledger.spans import Facts, Minutes, Part, Span
+from ledger.spans import Begin, Facts, Minutes, Part, Span
 from ledger.words import Case
 from schemas.binary import (
     Boolean,
@@ -29,8 +29,9 @@ from schemas.binary import (
 from schemas.events import CaseKind, Said
 from schemas.posting import Kind, State
 
-FORM: Final = b"\4"
-"""Version of the form of a day page, its first byte; form 3 had no parts and rows."""
+FORM: Final = b"\5"
+"""Version of the form of a day page, its first byte; form 3 had no parts and rows, form 4 nothing
+of when check-ins and check-outs were recorded, and no level that withholds."""
 
 
 CASE_FORM: Final = b"\1"
@@ -82,6 +83,7 @@ def _span(
     days: tuple[tuple[int, int], ...],
     minutes: Minutes,
     parts: tuple[Part, ...] = (),
+    withheld: tuple[int, ...] = (),
 ) -> Span:
     """A span of which only the page's day is still missing."""
     return Span(
@@ -102,6 +104,7 @@ def _span(
         days,
         minutes,
         parts,
+        withheld,
     )
 
 
@@ -124,6 +127,7 @@ def _values(span: Span) -> tuple[object, ...]:
         span.days,
         span.minutes,
         span.parts,
+        span.withheld,
     )
 
 
@@ -179,8 +183,23 @@ _FACTS_3: Final = _record(
     requester=_TEXT,
     acts=Sequence(_ACT),
 )
-_FACTS: Final = Record([*_FACTS_3.names, "row"], [*_FACTS_3.types, _TEXT], Facts, Facts.values)
+_FACTS_4: Final = Record([*_FACTS_3.names, "row"], [*_FACTS_3.types, _TEXT], Facts)
+_BEGIN: Final = _record(
+    Begin,
+    at=_NUMBER,
+    event_id=_TEXT,
+    heard=_NUMBER,
+    place=_PLACE,
+    shift_id=_MAYBE_REPEATED,
+)
+_FACTS: Final = Record(
+    [*_FACTS_4.names, "heard", "outs_heard", "begins"],
+    [*_FACTS_4.types, _NUMBER, Sequence(_NUMBER), Sequence(_BEGIN)],
+    Facts,
+    Facts.values,
+)
 _KIND: Final = Symbol(list(get_args(Kind)))
+_PART_4: Final = _record(Part, origin=_TEXT, kind=_KIND, facts=_FACTS_4)
 _PART: Final = _record(Part, origin=_TEXT, kind=_KIND, facts=_FACTS)
 _SPAN_3: Final = _record(
     _span,
@@ -200,9 +219,15 @@ _SPAN_3: Final = _record(
     days=Sequence(_Pair()),
     minutes=Sequence(_Piece()),
 )
-_SPAN: Final = Record(
+_SPAN_4: Final = Record(
     [*_SPAN_3.names, "parts"],
-    [_FACTS if kind is _FACTS_3 else kind for kind in _SPAN_3.types] + [Sequence(_PART)],
+    [_FACTS_4 if kind is _FACTS_3 else kind for kind in _SPAN_3.types] + [Sequence(_PART_4)],
+    _span,
+)
+_SPAN: Final = Record(
+    [*_SPAN_4.names, "withheld"],
+    [_FACTS if kind is _FACTS_3 else kind for kind in _SPAN_3.types]
+    + [Sequence(_PART), Sequence(_NUMBER)],
     _span,
     _values,
 )
@@ -219,7 +244,8 @@ _CASES: Final = Sequence(
     _record(Case, kind=Symbol(list(get_args(CaseKind))), id=_TEXT, words=Sequence(_WORD))
 )
 _SPANS: Final = Sequence(_SPAN)
-_SPANS_3: Final = Sequence(_SPAN_3)
+_OLDER: Final = {b"\3": Sequence(_SPAN_3), b"\4": Sequence(_SPAN_4)}
+"""Forms that are still read."""
 
 
 def pack_day(page: DayPage) -> bytes:
@@ -229,10 +255,10 @@ def pack_day(page: DayPage) -> bytes:
 
 def unpack_day(value: bytes, day: int) -> DayPage:
     """The inverse of `pack_day`; raises ValueError for a form it does not know."""
-    if value[:1] not in (FORM, b"\3"):
+    form = _SPANS if value[:1] == FORM else _OLDER.get(value[:1])
+    if form is None:
         raise ValueError(f"state page of form {value[:1]!r}, this worker knows {FORM!r}")
     page: DayPage = {}
-    form = _SPANS if value[:1] == FORM else _SPANS_3
     for span in cast(tuple[Span, ...], read_whole(form, value, 1)):
         span.day = day
         page[span.key] = span

@@ -29,6 +29,7 @@ from tests.model_spans import (
     Answer,
     Entry,
     Settled,
+    Shape,
     Story,
     is_too_late,
     is_wrong_by_itself,
@@ -245,7 +246,8 @@ class _Volunteer:
         served = credited = 0
         for _, minutes, other, there in sorted(pieces, key=lambda piece: piece[0]):
             served += minutes
-            state = _tier(there.policy, served, there.shape.verdict.approved)
+            state = _tier(there.policy, served, there.shape)
+            served -= minutes if state == "rejected" else 0
             if state == "effective" and there.minutes is not None and credited + minutes > 1440:
                 state = "held_review"
             credited += minutes if state == "effective" else 0
@@ -270,6 +272,9 @@ class _Volunteer:
                         self.truth.answers[own.turn] = {("held", reason)}
                         break
                 else:
+                    if "rejected" in states:
+                        self.truth.answers[own.turn] = {("posted", "rejected")}
+                        continue
                     said = flag or self._length_said(name, own)
                     self.truth.answers[own.turn] = {("posted", said)}
 
@@ -328,13 +333,14 @@ HELD_PIECES = {
 """State of a piece -> what its posting says, the first that there is."""
 
 
-def _tier(policy: PolicyPublished, served: int, approved: int) -> str:
+def _tier(policy: PolicyPublished, served: int, shape: Shape) -> str:
     """The state of a piece with which a day has so many minutes."""
     province, org = policy.province_tier_minutes, policy.org_tier_minutes
+    approved, withheld = shape.released, shape.verdict.withheld
     if province is not None and served > province and approved < 3:
-        return "held_province"
+        return "rejected" if 3 in withheld else "held_province"
     if org is not None and served > org and approved < 2:
-        return "held_org"
+        return "rejected" if 2 in withheld else "held_org"
     return "effective"
 
 

@@ -41,8 +41,8 @@ DECISIONS = get_args(Decision)
 ENTRIES = (HoursGranted, HoursClaimed, HoursImported, TrainingRecorded)
 EARLIEST = 10_957 * DAY
 
-HELD = ("over_max_session", "over_max_open", "no_second_person", "awaiting_organiser",
-        "not_on_roster", "unknown_activity", "recorder_not_organiser",
+HELD = ("changed_after_decision", "over_max_session", "over_max_open", "no_second_person",
+        "awaiting_organiser", "not_on_roster", "unknown_activity", "recorder_not_organiser",
         "guardian_consent_missing")  # fmt: skip
 WAITING = ("unknown_activity", "recorder_not_organiser", "guardian_consent_missing")
 """Held until a publication says otherwise."""
@@ -66,6 +66,13 @@ class Shape(NamedTuple):
     said_by: str = ""
     entered: Any = None
     verdict: Verdict = Verdict()
+    released: int = 0
+    seen: tuple[int, int | None, Place, str | None] | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Did something come after the last approval that would change what was approved?"""
+        return self.seen is not None and not self.corrected
 
     @property
     def counted(self) -> tuple[int, int | None, Place] | None:
@@ -73,6 +80,8 @@ class Shape(NamedTuple):
         ask = self.verdict.correction
         if ask is not None and not isinstance(self.entered, TrainingRecorded):
             return ask.start_at, ask.end_at, place_of(ask)
+        if self.seen is not None:
+            return self.seen[:3]
         if self.start is None or self.place is None:
             return None
         return self.start, self.end, self.place
@@ -204,8 +213,9 @@ def _settle(
     if kind == "session" and not shape.corrected:
         line_kind = "service"
     shift = None
-    if kind == "session" and not shape.corrected and shape.shift_id is not None:
-        shift = registry.shifts.of(shape.shift_id, seen)
+    shift_id = shape.shift_id if shape.seen is None else shape.seen[3]
+    if kind == "session" and not shape.corrected and shift_id is not None:
+        shift = registry.shifts.of(shift_id, seen)
     low, high = start, end
     if shift is not None and policy.clamp_to_shift and end is not None:
         low = min(max(start, shift.start_at), end)
@@ -224,6 +234,8 @@ def _settle(
             planned = shift.end_at - shift.start_at
             if (high - low) * 100 < policy.min_ratio_percent * planned:
                 state, reason = None, "under_min_ratio"
+        if state is not None and reason is None and shape.changed:
+            reason = "changed_after_decision"
     return Settled(entry.turn, low, high, place, line_kind, state, reason, policy, offsets, shape,
                    facts, day, minutes)  # fmt: skip
 
@@ -240,13 +252,13 @@ def _judge(
     alone = kind == "session" and not approved
     if length is not None and alone and length > policy.max_open_minutes * MINUTE:
         return "held_review", "over_max_open"
-    if verdict.rejected:
+    if verdict.rejected or verdict.withheld - set(held_by(policy)):
         return "rejected", "rejected"
     if isinstance(entered, HoursClaimed) and not approved:
-        return "held_org", "awaiting_organiser"
+        return _whole(verdict, "awaiting_organiser")
     signed = approved and (verdict.evidence or shape.corrected)
     if isinstance(entered, HoursGranted) and not signed and not _is_signed(entered, who):
-        return "held_org", "no_second_person"
+        return _whole(verdict, "no_second_person")
     if not has_policy or not registry.knows(place, day, seen):
         return "held_review", "unknown_activity"
     organisers = registry.organisers(place, day, seen)
@@ -255,9 +267,15 @@ def _judge(
         return "held_review", "recorder_not_organiser"
     if registry.is_young(who, day, at, policy.consent_age_years, seen):
         return "held_review", "guardian_consent_missing"
-    if alone and registry.walks_in(who, place, shape.shift_id, seen):
-        return "held_org", "not_on_roster"
+    shift_id = shape.shift_id if shape.seen is None else shape.seen[3]
+    if alone and registry.walks_in(who, place, shift_id, seen):
+        return _whole(verdict, "not_on_roster")
     return "effective", None
+
+
+def _whole(verdict: Verdict, reason: str) -> tuple[str, str]:
+    """What waits for people as a whole is rejected as a whole."""
+    return ("rejected", "rejected") if verdict.withheld else ("held_org", reason)
 
 
 def _is_signed(event: HoursGranted, who: str) -> bool:
@@ -294,7 +312,37 @@ def shape_of(facts: Sequence[Entry], registry: Registry, who: str, seen: int) ->
     acts = [e.record.event for e in facts if isinstance(e.record.event, DECISIONS)]
     fit = [act for act in acts if has_a_say(act, bare, acts, who, registry, seen)]
     requester = "" if bare.entered is None else bare.entered.actor.id
-    return bare._replace(verdict=verdict_of(fit, requester))
+    verdict = verdict_of(fit, requester)
+    shape = _as_approved(bare._replace(verdict=verdict), facts, registry)
+    return shape._replace(verdict=verdict._replace(yes=()))
+
+
+def _as_approved(shape: Shape, facts: Sequence[Entry], registry: Registry) -> Shape:
+    """An approval approves what was recorded by then, or what was first whole after it."""
+    given = shape.verdict.yes
+    if shape.end is None or shape.corrected or not given:
+        return shape._replace(released=max((level for _, level in given), default=0))
+    times = sorted({e.record.recorded_at for e in facts})
+
+    def known(until: int) -> tuple[int | None, int | None, Place | None, str | None]:
+        told = [e for e in facts if e.record.recorded_at <= until]
+        was = _bare_shape(told, registry)
+        return was.start, was.end, was.place, was.shift_id
+
+    if shape.entered is not None:
+        return shape._replace(released=max(level for _, level in given))
+    whole_at = next(at for at in times if known(at)[1] is not None)
+    seen = known(max(whole_at, max(at for at, _ in given)))
+    levels = [level for at, level in given if known(max(whole_at, at)) == seen]
+    now = (shape.start, shape.end, shape.place, shape.shift_id)
+    kept = None if seen == now else seen
+    return shape._replace(released=max(levels), seen=kept)  # type: ignore[arg-type]
+
+
+def held_by(policy: PolicyPublished) -> tuple[int, ...]:
+    """The levels that a policy gives a tier."""
+    tiers = ((2, policy.org_tier_minutes), (3, policy.province_tier_minutes))
+    return tuple(level for level, tier in tiers if tier is not None)
 
 
 def has_a_say(

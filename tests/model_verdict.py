@@ -22,11 +22,17 @@ from schemas.events import (
 
 
 class Verdict(NamedTuple):
-    """What stands after all decisions. Levels: 1 organiser, 2 organisation, 3 province, 0 none."""
+    """What stands after all decisions. Levels: 1 organiser, 2 organisation, 3 province, 0 none.
+
+    `yes` are the approvals: when each was given, and which tier it releases; `withheld` are the
+    levels that reject what their tier holds of a day.
+    """
 
     void: bool = False
     approved: int = 0
     rejected: int = 0
+    yes: tuple[tuple[int, int], ...] = ()
+    withheld: frozenset[int] = frozenset()
     evidence: bool = False
     correction: CorrectionRequested | None = None
     policy: tuple[str, int] | None = None
@@ -67,7 +73,7 @@ def objection(ordered: Sequence[Decision], number: int, requester: str, now: Ver
         case SessionDenied() | HoursDecided():
             if by == requester:
                 return "decider_is_requester"
-            if level < max(now.approved, now.rejected):
+            if level < max(now.rejected, *(given for _, given in now.yes), 0):
                 return "decided_above"
         case CorrectionDecided():
             asked = request_of(event, ordered)
@@ -83,7 +89,7 @@ def objection(ordered: Sequence[Decision], number: int, requester: str, now: Ver
                 return "decider_is_requester"
             if by in _against(ordered[:number], ordered, requester):
                 return "same_decider"
-            if level < now.rejected:
+            if level < max(now.rejected, *now.withheld, 0):
                 return "decided_above"
     return None
 
@@ -120,6 +126,16 @@ def _against(before: Sequence[Decision], ordered: Sequence[Decision], requester:
     return people
 
 
+def _approved(now: Verdict, event: Decision) -> Verdict:
+    """What a higher level withholds stays so, and a lower one then approves no more than pieces."""
+    level = level_of(event)
+    withheld = frozenset(other for other in now.withheld if other > level)
+    approved = now.approved if withheld else max(now.approved, level)
+    return now._replace(
+        approved=approved, withheld=withheld, yes=(*now.yes, (event.occurred_at, level))
+    )
+
+
 def _after(now: Verdict, event: Decision, ordered: Sequence[Decision]) -> Verdict:
     level = level_of(event)
     match event:
@@ -128,21 +144,22 @@ def _after(now: Verdict, event: Decision, ordered: Sequence[Decision]) -> Verdic
         case SessionReinstated():
             return now._replace(void=False)
         case SessionConfirmed() | HoursDecided(decision="approve"):
+            return _approved(now, event)._replace(
+                rejected=0, evidence=now.evidence or len(event.evidence) > 0
+            )
+        case HoursDecided(scope="held"):
+            yes = tuple((at, given) for at, given in now.yes if given < level)
             return now._replace(
-                approved=max(now.approved, level),
-                rejected=0,
-                evidence=now.evidence or len(event.evidence) > 0,
+                approved=min(now.approved, max((given for _, given in yes), default=0)),
+                yes=yes,
+                withheld=now.withheld | {level},
             )
         case SessionDenied() | HoursDecided():
-            return now._replace(approved=0, rejected=level)
+            return now._replace(approved=0, rejected=level, yes=())
         case CorrectionDecided(decision="approve"):
-            return now._replace(
-                correction=request_of(event, ordered), approved=max(now.approved, level)
-            )
+            return _approved(now, event)._replace(correction=request_of(event, ordered))
         case AppealDecided(decision="approve"):
-            return now._replace(
-                void=False, rejected=0, approved=max(now.approved, level), evidence=True
-            )
+            return _approved(now, event)._replace(void=False, rejected=0, evidence=True)
         case HoursRerated():
             return now._replace(policy=(event.policy_id, event.version))
     return now

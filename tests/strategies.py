@@ -58,6 +58,7 @@ from tests.histories import (
     register,
     reinstate,
     rerate,
+    served,
     shift,
     site,
     succeed,
@@ -278,6 +279,7 @@ def _one_act(draw: st.DrawFn, volunteer: str, target: dict[str, str], at: int) -
         more["decision"] = draw(st.sampled_from(["approve", "approve", "reject"]))
     if kind is decide:
         more["level"] = draw(st.sampled_from(["org", "org", "province"]))
+        more["scope"] = draw(st.sampled_from(["held", "span"]))
     if kind in (ask, correct):
         more["correction"] = draw(st.sampled_from(["k1", "k1", "k2"]))
     if kind is ask:
@@ -390,7 +392,10 @@ def _approved(draw: st.DrawFn) -> list[Arrival]:
         target = {"grant_id": draw(grants)}
         told = [claim(volunteer, **target, start=start, end=end, **place)]
     kind: Any = draw(st.sampled_from([confirm, decide, deny]))
-    more = {"level": draw(st.sampled_from(["org", "province"]))} if kind is decide else {}
+    more: dict[str, Any] = {}
+    if kind is decide:
+        more = {"level": draw(st.sampled_from(["org", "province"]))}
+        more["decision"] = draw(st.sampled_from(["approve", "reject"]))
     by = draw(deciders)
     told.append(kind(volunteer, **target, at=end + HOUR, actor=by, **more))
     return [arrival(event) for event in told]
@@ -556,8 +561,64 @@ def _first_mornings(draw: st.DrawFn) -> list[Arrival]:
     return [Arrival(told, at - draw(st.sampled_from([-30, 30])) * MINUTE)]
 
 
+@st.composite
+def _changed_later(draw: st.DrawFn) -> list[Arrival]:
+    """A visit, somebody's word about it, and ends that come before or after that word."""
+    more: dict[str, Any] = draw(st.sampled_from([{}, {"project": "p-roster"}, _TIERED, _TIERED]))
+    start = BEGIN + draw(st.integers(0, 3)) * HOUR
+    visit = [check_in("v1", "s1", start, **more), check_out("v1", "s1", start + 2 * HOUR, **more)]
+    told = [arrival(event) for event in visit]
+    hours = st.integers(-2, 14).map(lambda number: number * HOUR)
+    for number, late in enumerate(draw(st.lists(hours, max_size=3))):
+        end: Any = draw(st.sampled_from([check_in, check_out]))
+        event = end("v1", "s1", start + late, **(more | {"event_id": f"late-{number}"}))
+        told.append(Arrival(event, start + draw(hours) + 8 * HOUR))
+    for number, at in enumerate(draw(st.lists(hours, min_size=1, max_size=3))):
+        kind: Any = draw(st.sampled_from([confirm, confirm, decide, deny]))
+        said: dict[str, Any] = {"at": start + at + 4 * HOUR, "event_id": f"word-{number}"}
+        if kind is decide:
+            said |= {
+                "decision": draw(st.sampled_from(["approve", "reject"])),
+                "level": draw(st.sampled_from(["org", "province"])),
+                "scope": draw(st.sampled_from(["held", "held", "span"])),
+            }
+        told.append(arrival(kind("v1", "s1", **said)))
+    return told
+
+
+@st.composite
+def _long_nights(draw: st.DrawFn) -> list[Arrival]:
+    """A long evening that goes on past midnight, and what somebody decides about its pieces."""
+    end = when("00:00", "2025-03-09") + draw(st.integers(0, 4)) * HOUR
+    target = {"session": "s2"}
+    told: list[Event] = [
+        *served("v1", "s1", end - 9 * HOUR, end - draw(st.integers(4, 6)) * HOUR, **_TIERED),
+        *served("v1", "s2", end - 4 * HOUR, end, **_TIERED),
+        *served("v1", "s3", end, end + HOUR, **_TIERED),
+    ]
+    for number in range(draw(st.integers(1, 3))):
+        told.append(
+            decide(
+                "v1",
+                **target,
+                at=end + number * HOUR,
+                level=draw(st.sampled_from(["org", "province"])),
+                decision=draw(st.sampled_from(["reject", "approve"])),
+                scope=draw(st.sampled_from(["held", "held", "span"])),
+            )
+        )
+    return draw(st.permutations([arrival(event) for event in told]))
+
+
+_TIERED = {"project": "p-tiers"}
 _LOOSE = Arrival(policy("default", 7, "2025-03-09", skew_minutes=60), BEGIN - DAY)
 _STRICT = Arrival(policy("default", 8, "2025-03-01", deadline_days=1), BEGIN - DAY)
+
+changed_later = _only(_changed_later())
+"""Visits that somebody approved, and ends that are recorded before and after it."""
+
+long_nights = _long_nights()
+"""Days that pass a tier, and decisions about what it holds."""
 
 first_mornings = _only(_first_mornings()).map(lambda told: [_LOOSE, *told])
 """What is recorded around the first morning of a version that lets clocks differ by more."""

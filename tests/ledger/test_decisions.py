@@ -10,22 +10,27 @@ import pytest
 from ledger.replay import Book
 from schemas.events import Actor, Event
 from tests.histories import (
+    BASICS,
     CHIEF,
     ORGANISER,
     REGULATOR,
     TODAY,
     accept,
+    check_in,
+    check_out,
     claim,
     confirm,
     decide,
     deny,
     grant,
     heads,
+    merge,
     no_show,
     operator,
     org,
     policy,
     project,
+    received,
     served,
     shift,
     site,
@@ -35,6 +40,7 @@ from tests.histories import (
     withdraw,
 )
 from tests.ledger.books import answer, balance, book, last, lines, total
+from tests.town import Town
 
 STRANGER = Actor("stranger-1", "organiser", "elsewhere")
 VOLUNTEER = Actor("v1", "organiser", "sw1")
@@ -203,6 +209,60 @@ def test_e14_an_earlier_session_that_comes_later_moves_the_day_past_its_tier() -
     assert balance(made) == 120
 
 
+NIGHT = (
+    *served(start="08:00", end="13:00"),
+    *served(session="s2", start="21:00", end="01:30", end_day="2025-03-02"),
+)
+"""Five hours, and a night of which three hours are of the same day."""
+
+
+def test_a_tiers_rejection_is_of_the_pieces_that_it_holds() -> None:
+    tiers = policy("default", 1, tiers=(300, 420))
+    no = decide(session="s2", decision="reject", level="province", at="12:00", day="2025-03-03")
+    made = book(tiers, *NIGHT, no)
+    assert lines(made.postings[3]) == [
+        ("s2", TODAY, 180, "held_province"), ("s2", "2025-03-02", 90, "effective")
+    ]  # fmt: skip
+    assert answer(last(made)) == ("posted", "rejected")
+    assert lines(last(made)) == [
+        ("s2", TODAY, -180, "held_province"), ("s2", TODAY, 180, "rejected")
+    ]  # fmt: skip
+    assert balance(made) == 390
+    whole = replace(no, scope="span")
+    made = book(tiers, *NIGHT, whole)
+    assert total(made, "service", "rejected") == 270, "who means the session says so"
+    assert balance(book(*NIGHT, no)) == 300, "no tier holds anything, so it is about the session"
+
+
+def test_what_a_tier_rejects_is_approved_again_by_its_own_level_alone() -> None:
+    tiers = policy("default", 1, tiers=(300, 420))
+    no = decide(session="s2", decision="reject", level="province", at="12:00", day="2025-03-03")
+    mere = decide(session="s2", at="13:00", day="2025-03-03")
+    yes = decide(session="s2", level="province", at="14:00", day="2025-03-03")
+    assert balance(book(tiers, *NIGHT, no, mere)) == 390
+    assert balance(book(tiers, *NIGHT, no, mere, yes)) == 570
+
+
+def test_a_claim_that_waits_as_a_whole_is_rejected_as_a_whole() -> None:
+    tiers = policy("default", 1, tiers=(300, 420))
+    no = decide(grant_id="c1", decision="reject")
+    made = book(tiers, claim(), no)
+    assert total(made, "manual", "rejected") == 120
+    assert balance(book(tiers, claim(), no, decide(grant_id="c1", at="21:00"))) == 120
+
+
+def test_what_is_rejected_of_a_day_does_not_fill_it() -> None:
+    """After 300 minutes and 60 that were rejected, 60 more pass the first tier and not another."""
+    tiers = policy("default", 1, tiers=(300, 400))
+    more = (*served(session="s2", start="14:00", end="15:00"),
+            *served(session="s3", start="16:00", end="17:00"))  # fmt: skip
+    no = decide(session="s2", decision="reject")
+    made = book(tiers, *NIGHT[:2], *more, no)
+    assert total(made, "service", "held_province") == 0
+    assert total(made, "service", "held_org") == 60
+    assert total(made, "service", "rejected") == 60
+
+
 def test_e14_each_civil_day_has_tiers_of_its_own() -> None:
     made = book(TIERS, *served(start="18:00", end="04:00", end_day="2025-03-02"))
     assert balance(made) == 600
@@ -223,6 +283,45 @@ def test_e31_a_walk_in_is_held_until_confirmed() -> None:
     assert answer(made.postings[3]) == ("posted", None)
     assert answer(made.postings[4]) == ("posted", None)
     assert (balance(made), balance(made, "v2")) == (120, 120)
+
+
+def test_an_approval_approves_what_was_there_and_what_comes_later_waits() -> None:
+    """A walk-in of an hour is confirmed; then an older check-in comes from a phone."""
+    walk_in = served(start="13:00", end="14:00", shift_id="sh1")
+    known = shift(), accept("v2"), *walk_in, confirm(session="s1", at="20:00")
+    older = check_in(at="01:30", shift_id="sh1", offline=True)
+    made = book(*known, received(older, "09:00", "2025-03-02"))
+    assert answer(last(made)) == ("held", "changed_after_decision")
+    assert last(made).lines == ()
+    assert balance(made) == 60
+    near = check_in(at="12:30", shift_id="sh1", offline=True)
+    made = book(*known, received(near, "09:00", "2025-03-02"))
+    assert balance(made) == 60, "within the longest open time, too"
+    again = confirm(session="s1", at="10:00", day="2025-03-02")
+    made = book(*known, received(near, "09:00", "2025-03-02"), again)
+    assert answer(last(made)) == ("posted", None)
+    assert lines(last(made)) == [("s1", TODAY, 30, "effective")]
+    assert balance(made) == 90, "a decision of its own"
+    sooner = check_out(at="13:30", shift_id="sh1", offline=True)
+    made = book(*known, received(sooner, "09:00", "2025-03-02"))
+    assert balance(made) == 60, "nor is anything taken of what was approved"
+
+
+def test_an_approval_is_of_what_was_recorded_by_then_in_whatever_order_it_is_read() -> None:
+    start, end = served(start="13:00", end="14:00")
+    late = received(check_in(at="12:00", offline=True), "09:00", "2025-03-02")
+    yes = confirm(session="s1", at="20:00")
+    assert balance(book(late, yes, end, start)) == balance(book(start, end, yes, late)) == 60
+    first = confirm(session="s1", at="12:30")
+    assert balance(book(start, first, end, late)) == 60, "it came before there was an end"
+
+
+def test_what_a_decision_fixed_survives_a_merge() -> None:
+    start, end = served("v7", start="13:00", end="14:00")
+    late = received(check_in("v7", at="12:00", offline=True), "09:00", "2025-03-02")
+    yes = confirm("v7", session="s1", at="20:00")
+    town = Town(1).take([*BASICS, start, end, yes, merge("v7", "v1"), tick("21:00"), late])
+    assert town.books[0].accounts["v1"].balance_minutes == 60
 
 
 def test_e31_an_activity_without_a_roster_has_no_walk_ins() -> None:

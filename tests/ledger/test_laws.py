@@ -31,9 +31,11 @@ from tests.strategies import (
     KNOWN,
     LAW,
     calm_histories,
+    changed_later,
     first_mornings,
     histories,
     left_open,
+    long_nights,
     midnights,
 )
 
@@ -84,6 +86,30 @@ def opened(history: list[Arrival]) -> tuple[list[Record], Book]:
 def test_the_ledger_says_what_the_reference_says(history: list[Arrival]) -> None:
     records, book = opened(history)
     assert check(records, book.postings) == []
+
+
+@given(st.one_of(changed_later, long_nights))
+@LAW
+def test_an_approval_is_of_what_was_there_and_a_tiers_decision_of_what_it_holds(
+    history: list[Arrival],
+) -> None:
+    records, book = opened(history)
+    assert check(records, book.postings) == []
+
+
+@given(st.one_of(changed_later, long_nights), st.randoms(use_true_random=False))
+@LAW
+def test_what_is_approved_does_not_depend_on_the_order_of_arrival(
+    history: list[Arrival], chance: Random
+) -> None:
+    other = [
+        Arrival(replace(each.event, event_id=f"e{number}"), each.recorded_at)
+        for number, each in enumerate(history)
+    ]
+    _, book = opened(other)
+    chance.shuffle(other)
+    _, again = opened(other)
+    assert net_lines(again) == net_lines(book)
 
 
 @given(st.one_of(first_mornings, midnights))

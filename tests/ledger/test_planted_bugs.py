@@ -24,6 +24,7 @@ from ledger import (
     clock,
     decisions,
     entries,
+    heard,
     lateness,
     policy,
     presence,
@@ -44,11 +45,13 @@ from tests.histories import Arrival, log, words
 from tests.model import check
 from tests.strategies import (
     KNOWN,
+    changed_later,
     disputes,
     entered,
     first_mornings,
     histories,
     left_open,
+    long_nights,
     midnights,
 )
 
@@ -263,6 +266,36 @@ def _only_the_end_is_corrected(event: Any, recorded_at: int, known: Any) -> Any:
     return lateness_happened_at(event, recorded_at, known)
 
 
+def _approved_as_it_is_now(facts: Any, now: Any) -> Any:
+    return facts, max([level for _, level in now.approvals], default=0), False
+
+
+def _the_first_that_was_heard(facts: Any, until: int) -> Any:
+    begins = [begin.heard for begin in facts.begins]
+    return heard_heard_by(facts, min([until, *begins]) if begins else until)
+
+
+class _Held(str):
+    """A state that is not known for a rejection while the day is added up."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return other != "rejected" and str.__eq__(self, str(other))
+
+    __hash__ = str.__hash__
+
+
+def _rejection_fills_the_day(span: Span, served: int, known: Any) -> Any:
+    return _Held(rating_tier(span, served, known))
+
+
+def _rejection_of_pieces_is_lost(span: Span, served: int, known: Any) -> Any:
+    bare = span.copy()
+    bare.withheld = ()
+    return rating_tier(bare, served, known)
+
+
 def _skew_by_utc(site_id: str | None, recorded_at: int, known: Any) -> int:
     return int(known.default_policy(recorded_at // DAY).max_clock_skew_minutes) * MINUTE
 
@@ -290,6 +323,7 @@ entries_grant = entries.grant
 presence_check_in = presence.check_in
 rules_posting = results.posting
 clock_closed = clock._closed
+heard_heard_by = heard.heard_by
 rating_count_project = rating._count_project
 rating_rated = rating._rated
 rating_tier = rating._tier
@@ -395,6 +429,15 @@ BUGS: dict[str, Plant] = {
     "what ends at midnight ends the next day": method(
         Catalogue, "last_day", lambda self, site, start, end: self.local_day(site, end)
     ),
+    "what comes after an approval is approved, too": everywhere(
+        heard.as_approved, _approved_as_it_is_now
+    ),
+    "an approval is of the session that came first": everywhere(
+        heard.heard_by, _the_first_that_was_heard
+    ),
+    "a tier's rejection is of the whole session": everywhere(settling.tiers_of, lambda _: ()),
+    "a rejected piece fills the day": everywhere(rating._tier, _rejection_fills_the_day),
+    "what a tier rejects stays held": everywhere(rating._tier, _rejection_of_pieces_is_lost),
     "a version begins at midnight UTC": everywhere(lateness.skew_micros, _skew_by_utc),
     "a second try is another event": everywhere(record.unsent, lambda event: event),
     "a wrong clock is mended at one end": everywhere(
@@ -410,6 +453,11 @@ BUGS: dict[str, Plant] = {
 
 
 SOUGHT_IN = {
+    "what comes after an approval is approved, too": changed_later,
+    "an approval is of the session that came first": changed_later,
+    "a tier's rejection is of the whole session": long_nights,
+    "a rejected piece fills the day": long_nights,
+    "what a tier rejects stays held": long_nights,
     "a version begins at midnight UTC": first_mornings,
     "what ends at midnight ends the next day": midnights,
     "a correction changes nothing": disputes,

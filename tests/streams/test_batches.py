@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 import ledger.presence
 import ledger.rules
-from ledger.account import DayPage
 from ledger.catalogue import Catalogue
 from ledger.publish import publish
 from ledger.record import Record
@@ -24,7 +23,7 @@ from schemas.posting import Posting, Quarantined
 from schemas.times import DAY
 from schemas.topics import CATALOGUE, CHECKINS, TRANSFERS
 from streams.batch import Folded, Origin, fold_chunk, partition_of
-from streams.forms import _SPANS_3, unpack_day
+from streams.forms import _OLDER, unpack_day
 from streams.pages import INLINE_BYTES, empty, pack, unpack
 from streams.store import Change, InMemory, Marks, Store
 from tests.histories import BASICS, Arrival, check_in, check_out, log, merge, served, tick, when
@@ -128,13 +127,11 @@ def test_merges_come_out_the_same_through_any_batches_and_restarts(
     assert handed == [r.event for r in town.records[0] if r.topic == TRANSFERS]
 
 
-def test_a_page_of_the_form_before_merges_is_read() -> None:
+@pytest.mark.parametrize("form", [b"\3", b"\4"])
+def test_a_page_of_an_older_form_is_read(form: bytes) -> None:
     page = dict(replay(log(*BASICS, *served())).accounts["v1"].days.get(when("09:00") // DAY))
-    assert unpack_day(_as_form_3(page), when("09:00") // DAY)["s/s1"].facts.start == when("09:00")
-
-
-def _as_form_3(page: DayPage) -> bytes:
-    return write_whole(_SPANS_3, b"\3", tuple(page.values()))
+    older = write_whole(_OLDER[form], form, tuple(page.values()))
+    assert unpack_day(older, when("09:00") // DAY)["s/s1"].facts.start == when("09:00")
 
 
 def test_an_account_spills_its_pages_and_reads_them_back() -> None:
