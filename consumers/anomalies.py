@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from consumers.query import Query, as_known, if_asked
 from consumers.wording import moment
-from schemas.times import iso_date
+from schemas.times import MINUTE, iso_date
 
 WINDOW_SECONDS = 600
 
@@ -75,17 +75,28 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _grants(known: str) -> str:
-    """Backfills that the ledger took, one row for each."""
+    """Backfills that the ledger took, one row for each; `length` in whole minutes, floored as the
+    ledger does it (`ledger.spans.whole_minutes`)."""
     return (
         "SELECT volunteer_id, grant_id, event_id, actor_id, approver_id, recording_org_id, "
         "activity_id, start_at, end_at, recorded_at, empty(evidence) AS bare, "
-        "dateDiff('minute', assumeNotNull(start_at), assumeNotNull(end_at)) AS length "
+        "intDiv(toUnixTimestamp64Micro(assumeNotNull(end_at)) "
+        f"- toUnixTimestamp64Micro(assumeNotNull(start_at)), {MINUTE}) AS length "
         "FROM event WHERE topic = 'service.hours' AND type = 'HoursGranted' "
         "AND start_at IS NOT NULL AND end_at IS NOT NULL "
         "AND (topic, partition, offset) IN (SELECT source_topic, source_partition, source_offset "
         "FROM posting WHERE event_type = 'HoursGranted' AND outcome IN ('posted', 'held')"
         f"{known})"
     )
+
+
+_ONE = "recorded_at, volunteer_id, event_id"
+"""SQL: what no two facts that the ledger took have in common, the newest being the greatest."""
+
+
+def _some(column: str) -> str:
+    """SQL: at most five of a column's values, the same ones each time."""
+    return f"arraySlice(arraySort(groupUniqArray({column})), 1, 5)"
 
 
 def _in_bulk(known: str) -> str:
@@ -95,10 +106,10 @@ def _in_bulk(known: str) -> str:
         f"{WINDOW_SECONDS} PRECEDING AND CURRENT ROW)"
     )
     return (
-        "SELECT actor_id, argMax(recording_org_id, (minutes, grants)) AS recording_org_id, "
-        "max(grants) AS most_grants, max(minutes) AS most_minutes, "
-        "argMax(at, (minutes, grants)) AS at FROM ("
-        "SELECT actor_id, recording_org_id, toUnixTimestamp64Micro(recorded_at) AS at, "
+        f"SELECT actor_id, argMax(recording_org_id, (minutes, grants, {_ONE})) "
+        "AS recording_org_id, max(grants) AS most_grants, max(minutes) AS most_minutes, "
+        f"argMax(at, (minutes, grants, {_ONE})) AS at FROM ("
+        f"SELECT actor_id, recording_org_id, {_ONE}, toUnixTimestamp64Micro(recorded_at) AS at, "
         "toUnixTimestamp(toDateTime(recorded_at)) AS second, "
         f"count() OVER {window} AS grants, sum(length) OVER {window} AS minutes "
         f"FROM ({_grants(known)})) "
@@ -111,7 +122,7 @@ def _bare(known: str) -> str:
     return (
         "SELECT recording_org_id, actor_id, count() AS grants, uniqExact(volunteer_id) AS "
         "volunteers, sum(length) AS minutes, toUnixTimestamp64Micro(max(recorded_at)) AS at, "
-        f"argMax(event_id, recorded_at) AS event_id FROM ({_grants(known)}) WHERE bare "
+        f"argMax(event_id, ({_ONE})) AS event_id FROM ({_grants(known)}) WHERE bare "
         "GROUP BY recording_org_id, actor_id"
     )
 
@@ -150,7 +161,7 @@ def _identical(known: str) -> str:
         "SELECT recording_org_id, activity_id, toUnixTimestamp64Micro(assumeNotNull(start_at)) "
         "AS start_at, toUnixTimestamp64Micro(assumeNotNull(end_at)) AS end_at, "
         "uniqExact(volunteer_id) AS volunteers, sum(length) AS minutes, "
-        "arraySort(groupUniqArray(5)(actor_id)) AS actor_ids "
+        f"{_some('actor_id')} AS actor_ids "
         f"FROM ({_grants(known)}) GROUP BY recording_org_id, activity_id, start_at, end_at "
         "HAVING volunteers >= {same_interval_volunteers:Int64}"
     )
@@ -164,7 +175,7 @@ def _before_registration(known: str) -> str:
     return (
         "SELECT g.recording_org_id AS recording_org_id, g.actor_id AS actor_id, count() AS grants, "
         "uniqExact(g.volunteer_id) AS volunteers, sum(g.length) AS minutes, "
-        "argMax(g.event_id, g.recorded_at) AS event_id "
+        "argMax(g.event_id, (g.recorded_at, g.volunteer_id, g.event_id)) AS event_id "
         f"FROM ({_grants(known)}) AS g INNER JOIN ({registered}) AS r "
         "ON r.entity_id = g.volunteer_id WHERE g.end_at < r.since "
         "GROUP BY recording_org_id, actor_id"
@@ -177,9 +188,9 @@ def _one_device(known: str) -> str:
         f"{WINDOW_SECONDS} PRECEDING AND CURRENT ROW)"
     )
     return (
-        "SELECT device_id, argMax(recording_org_id, people) AS recording_org_id, "
-        "max(people) AS most_volunteers, argMax(at, people) AS at FROM ("
-        "SELECT device_id, recording_org_id, toUnixTimestamp64Micro(recorded_at) AS at, "
+        f"SELECT device_id, argMax(recording_org_id, (people, {_ONE})) AS recording_org_id, "
+        f"max(people) AS most_volunteers, argMax(at, (people, {_ONE})) AS at FROM ("
+        f"SELECT device_id, recording_org_id, {_ONE}, toUnixTimestamp64Micro(recorded_at) AS at, "
         "toUnixTimestamp(toDateTime(recorded_at)) AS second, "
         f"uniqExact(volunteer_id) OVER {window} AS people FROM event "
         "WHERE topic = 'service.checkins' AND type = 'CheckedIn' AND device_id != '' "
@@ -192,7 +203,7 @@ def _one_device(known: str) -> str:
 def _long_days(known: str) -> str:
     return (
         "SELECT volunteer_id, toInt32(l.service_date) AS service_date, sum(l.minutes) AS minutes, "
-        "arraySort(groupUniqArray(5)(l.recording_org_id)) AS recording_org_ids FROM line AS l "
+        f"{_some('l.recording_org_id')} AS recording_org_ids FROM line AS l "
         f"WHERE l.state = 'effective' AND l.kind != 'training'{known} "
         "GROUP BY volunteer_id, l.service_date HAVING minutes > {day_minutes:Int64}"
     )

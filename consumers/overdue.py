@@ -58,13 +58,15 @@ def _grouped(query: Query, items: list[Waiting], as_of: int, limit: int) -> dict
 
 def _recorded_late(query: Query, as_of: int, limit: int) -> dict[str, Any]:
     late = (
-        "SELECT source_topic, source_partition, source_offset, event_id, recorded_at FROM posting "
+        "SELECT source_topic, source_partition, source_offset, event_id, volunteer_id, recorded_at "
+        "FROM posting "
         f"WHERE reason = 'recorded_late'{if_asked(as_of)}"
     )
     rows = query(
         "SELECT e.recording_org_id AS org_id, count() AS n, "
         "toUnixTimestamp64Micro(max(p.recorded_at)) AS newest, "
-        f"argMax(p.event_id, p.recorded_at) AS event_id FROM {source_events(late)} AS e "
+        "argMax(p.event_id, (p.recorded_at, p.volunteer_id, p.event_id)) AS event_id "
+        f"FROM {source_events(late)} AS e "
         f"INNER JOIN ({late}) AS p ON p.source_topic = e.topic "
         "AND p.source_partition = e.partition AND p.source_offset = e.offset "
         "GROUP BY org_id ORDER BY n DESC, org_id",

@@ -23,7 +23,8 @@ def overview(query: Query, top: int = 5) -> dict[str, Any]:
         "HAVING sum(minutes) > 0)"
     )
     outcomes = query(
-        "SELECT outcome, count() AS records FROM posting GROUP BY outcome ORDER BY records DESC"
+        "SELECT outcome, count() AS records FROM posting GROUP BY outcome "
+        "ORDER BY records DESC, outcome"
     )
     quarantined = query("SELECT count() AS records FROM quarantine")
     orgs = query(

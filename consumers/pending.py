@@ -11,6 +11,9 @@ from ledger.people import People
 Place = tuple[str, str, str, str, str]
 """Recording organisation, host, project, site, activity; '' where there is none."""
 
+NO_PLACE: Place = ("", "", "", "", "")
+"""Where what waits does not say where it is: its lines do."""
+
 Said = dict[SpanKey, tuple[int, str]]
 """What a posting said of a session or grant: the posting's sequence and reason."""
 

@@ -93,7 +93,8 @@ def quarantine_of(query: Query, places: Iterable[tuple[str, int, int]]) -> list[
 def quarantine_with_key(query: Query, key: str, as_of: int | None = None) -> list[dict[str, Any]]:
     """What was quarantined under a record key."""
     rows = query(
-        f"{_QUARANTINED}WHERE key = {{key:String}}{if_asked(as_of)} ORDER BY recorded_at",
+        f"{_QUARANTINED}WHERE key = {{key:String}}{if_asked(as_of)} ORDER BY recorded_at, "
+        "source_topic, source_partition, source_offset",
         key=key, **as_known(as_of),
     )  # fmt: skip
     return [_quarantined(row) for row in rows]

@@ -33,6 +33,7 @@ _DECISION = ("HoursDecided",)
 REMEDIES: Mapping[str, Remedy] = {
     "awaiting_organiser": Remedy("organiser", ("SessionConfirmed", "SessionDenied")),
     "not_on_roster": Remedy("organiser", ("SessionConfirmed", "ApplicationDecided")),
+    "changed_after_decision": Remedy("organiser", ("SessionConfirmed", *_DECISION)),
     "no_second_person": Remedy("organisation", _DECISION),
     "over_org_tier": Remedy("organisation", _DECISION),
     "over_province_tier": Remedy("province", _DECISION),

@@ -39,7 +39,8 @@ def requests(query: Query, people: People, as_of: int | None) -> list[Waiting]:
         "e.project_id AS project_id, e.site_id AS site_id, e.activity_id AS activity_id "
         f"FROM {source_events(postings)} AS e INNER JOIN ({postings}) AS p "
         "ON p.source_topic = e.topic AND p.source_partition = e.partition "
-        "AND p.source_offset = e.offset ORDER BY recorded",
+        "AND p.source_offset = e.offset "
+        "ORDER BY recorded, e.topic, e.partition, e.offset",
         **as_known(as_of),
     )
     asked, answered = set[_CaseKey](), set[_CaseKey]()

@@ -9,7 +9,7 @@ absorbed registration waits under the one that counts the hours.
 from collections.abc import Mapping
 
 from consumers.facts import key_of
-from consumers.pending import QUIET, Said, Waiting
+from consumers.pending import NO_PLACE, QUIET, Said, Waiting
 from consumers.persons import everybody
 from consumers.query import Query, as_known, if_asked
 from consumers.registry import PLACES, RULES, catalogue
@@ -38,6 +38,7 @@ _SETTLING = (
 """SQL: the postings that settled a session or grant."""
 
 _NOTHING = (-1, "")
+_CHANGED = "changed_after_decision"
 
 
 def waiting(query: Query, as_of: int | None = None) -> list[Waiting]:
@@ -47,6 +48,7 @@ def waiting(query: Query, as_of: int | None = None) -> list[Waiting]:
     moved = _moved_by_ticks(query, as_of)
     found = [
         *_held(query, moved, as_of),
+        *_changed(query, moved, as_of),
         *unfinished(query, known, people, moved, as_of),
         *requests(query, people, as_of),
     ]
@@ -75,6 +77,27 @@ def _held(query: Query, moved: Said, as_of: int | None) -> list[Waiting]:
                     row["day"])
         )  # fmt: skip
     return found
+
+
+def _changed(query: Query, moved: Said, as_of: int | None) -> list[Waiting]:
+    """Sessions that were approved otherwise than they are recorded now."""
+    spans = (
+        "SELECT p.volunteer_id AS volunteer_id, e.session_id AS session_id, "
+        "e.grant_id AS grant_id, toUnixTimestamp64Micro(min(p.recorded_at)) AS since FROM ("
+        "SELECT source_topic, source_partition, source_offset, volunteer_id, recorded_at "
+        f"FROM posting WHERE reason = 'changed_after_decision'{if_asked(as_of)}) AS p "
+        "INNER JOIN event AS e ON p.source_topic = e.topic AND p.source_partition = e.partition "
+        "AND p.source_offset = e.offset WHERE e.session_id != '' "
+        "GROUP BY volunteer_id, session_id, grant_id"
+    )
+    rows = query(spans, **as_known(as_of))
+    said = _last_said(query, spans, as_of) if rows else {}
+    return [
+        Waiting(key, _CHANGED, row["since"], NO_PLACE)
+        for row in rows
+        for key in [key_of(row)]
+        if max(said.get(key, _NOTHING), moved.get(key, _NOTHING))[1] == _CHANGED
+    ]
 
 
 def _last_said(query: Query, spans: str, as_of: int | None) -> Said:

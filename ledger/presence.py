@@ -26,7 +26,7 @@ def check_in(account: Account, event: CheckedIn, recorded_at: int, catalogue: Ca
     begin = Begin(at, event.event_id, recorded_at, place_of(event), event.shift_id)
     new = span.copy()
     new.facts = with_begin(span.facts, begin)
-    if len(new.facts.begins) >= CHECK_INS_MAX:
+    if len(new.facts.begins) >= CHECK_INS_MAX or too_heavy(account, new):
         return "refused", "too_many_facts", ()
     if old is not None and stands(old, at, event.event_id) and not _moved(old, new, catalogue):
         put(account, old, new)
@@ -35,8 +35,6 @@ def check_in(account: Account, event: CheckedIn, recorded_at: int, catalogue: Ca
         return "refused", "too_many_spans", ()
     # A closed orphan check-out has its check-in now; what is still open will be closed anew.
     new.closed = new.closed and whole(new).start is not None
-    if too_heavy(account, new):
-        return "refused", "too_many_facts", ()
     flag = _flag(event, at, clock, recorded_at, policy, catalogue)
     return settle(account, old, new, catalogue, flag)
 

@@ -268,5 +268,5 @@ def past(events: int, seed: int) -> Iterator[Sending]:
 
 
 def lately(events: int, seed: int) -> Iterator[Sending]:
-    """Two days of this week, for records that the broker dates: what is older would only be late."""
+    """Two days of this week, for records that the broker dates: older ones would only be late."""
     return history(events, seed, iso_date(int(time.time()) // 86_400 - 5), 2)

@@ -20,9 +20,9 @@ def waits(who: str, span: Span) -> Iterator[tuple[str, str, str, str, int]]:
               "held_review": "over_day_cap"}  # fmt: skip
     for held in HELD_STATES:
         if states[held]:
-            reason = span.reason if span.reason in HELD else None
+            reason = span.reason if span.reason in HELD - {"changed_after_decision"} else None
             yield who, span.id, reason or pushed[held], held, states[held]
-    if span.reason == "over_max_session":
+    if span.reason == "changed_after_decision" or span.reason == "over_max_session":
         yield who, span.id, span.reason, "", 0
     elif span.reason is None and span.state is None:
         if span.facts.start is None and span.facts.outs:

@@ -1,16 +1,19 @@
 """Small histories with one thing in each: marks of sold hours, a wrong clock, who may decide."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import consumers.anomalies as anomalies_module
 from consumers.anomalies import USUAL, anomalies
 from consumers.exceptions import exceptions
 from consumers.headcounts import headcount
 from consumers.organisation import org
 from consumers.overdue import overdue
 from consumers.remedies import REMEDIES, WHO
-from consumers.trail import Trail
+from consumers.trail import Trail, open_trail
 from consumers.waiting import waiting
 from ledger.settling import HELD
 from schemas.events import Actor, Event
@@ -31,7 +34,8 @@ def told(trail: Trail, *items: Event | h.Arrival) -> Trail:
 def booked(n: int, **more: Any) -> h.Arrival:
     """A grant to a volunteer of its own, the n-th within a few minutes."""
     usual: dict[str, Any] = {"actor": SELLER, "approver": FRIEND, "evidence": ()}
-    made = h.grant(f"v{n}", f"g{n}", "09:00", "14:00", **(usual | more))
+    times = {"start": "09:00", "end": "14:00"}
+    made = h.grant(f"v{n}", f"g{n}", **(usual | times | more))
     return h.Arrival(made, NEXT_DAY + n * 4 * 1_000_000)
 
 
@@ -52,6 +56,59 @@ def test_hours_booked_for_many_in_minutes_leave_four_marks(trail: Trail) -> None
     (same,) = marks.pop("identical_intervals")
     assert (same["volunteers"], same["start_at"]) == (25, "2025-03-01T09:00:00+08:00")
     assert marks == {}
+
+
+def test_four_grants_of_59_minutes_and_two_seconds_are_236_minutes(trail: Trail) -> None:
+    """From 09:00:59 to 10:00:01 a clock's minute changes sixty times; the ledger has 59."""
+    made = [booked(n, start="09:00:59", end="10:00:01") for n in range(4)]
+    book = tell(trail, *made)
+    assert sum(account.balance_minutes for account in book.accounts.values()) == 0
+    held = sum(line.minutes for posting in book.postings for line in posting.lines)
+    marks = found(trail, bulk_minutes=236)
+    assert held == marks["booked_in_bulk"][0]["most_minutes"] == 236
+    assert marks["grant_without_evidence"][0]["minutes"] == 236
+    assert found(trail, bulk_minutes=237).get("booked_in_bulk") is None
+
+
+def test_of_grants_of_one_instant_the_answer_names_the_same_each_time(tmp_path: Path) -> None:
+    """Six grants of one person are recorded at once, for organisations of their own: whichever is
+    named must follow from what they say, in whatever order the trail was written."""
+    made = [
+        h.Arrival(h.grant(f"v{n}", f"g{n}", org=("sw1", "vo1")[n % 2], project=("p1", "p2")[n % 2],
+                          actor=SELLER, approver=FRIEND, evidence=()), NEXT_DAY)
+        for n in range(6)
+    ]  # fmt: skip
+    answers = []
+    for number, order in enumerate((made, list(reversed(made)))):
+        with open_trail(tmp_path / f"trail-{number}", create=True) as trail:
+            tell(trail, *order)
+            answers.append(found(trail, bulk_grants=6))
+    first, second = answers
+    assert first == second
+    assert first["booked_in_bulk"][0]["recording_org_id"] == "vo1"
+    assert [row["event_id"][:8] for row in first["grant_without_evidence"]] == [
+        "grant-v4", "grant-v5"
+    ]  # fmt: skip
+
+
+def test_every_newest_and_every_sample_of_the_trail_has_a_key_of_its_own() -> None:
+    """A maximum by time alone, a sample of five, an order by time alone: ties fall as they like."""
+    loose = re.compile(
+        r"arg(?:Max|Min)\(\s*[\w.]+, [\w.]*recorded_at\)|group\w*Array\(\d+\)|anyLast|"
+        r"ORDER BY [\w.]*recorded(?:_at)?(?: DESC)?[\"']"
+    )
+    for path in sorted((Path(anomalies_module.__file__).parent).glob("*.py")):
+        text = re.sub(r'"\s*f?"', "", path.read_text(encoding="utf-8"))
+        assert loose.findall(text) == [], path.name
+
+
+def test_what_was_changed_after_its_approval_waits_until_somebody_decides(trail: Trail) -> None:
+    late = h.received(h.check_in(at="08:30", offline=True), "09:00", "2025-03-02")
+    again = h.confirm(session="s1", at="10:00", day="2025-03-02")
+    tell(trail, *h.served(), h.confirm(session="s1", at="20:00"), late, again)
+    (item,) = waiting(trail.query, h.when("09:30", "2025-03-02"))
+    assert (item.reason, item.key) == ("changed_after_decision", ("v1", "s1", ""))
+    assert waiting(trail.query, h.when("09:30", "2025-03-03")) == []
 
 
 def test_a_few_grants_with_evidence_leave_none(trail: Trail) -> None:
