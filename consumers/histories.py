@@ -12,6 +12,8 @@ from consumers.persons import counted_by
 from consumers.query import Query, as_known, if_asked
 from consumers.questions import asked_for, decoded, quarantine_of, quarantine_with_key
 from consumers.wording import moment, reason_texts
+from schemas.codec import decode_event
+from schemas.events import HoursImported
 from schemas.times import DAY, HOUR, iso_date
 from schemas.topics import FACTS, POSTINGS
 
@@ -98,6 +100,7 @@ def explain(
             ],
             within,
             by_source,
+            _left_out(query, postings),
         ),
         "waiting": [
             _event(event)
@@ -127,7 +130,8 @@ def trace(query: Query, event_id: str) -> dict[str, Any]:
     copies = query(_EVENTS.format(also=also, where=where), event_id=event_id)
     postings = query(_POSTINGS.format(where=where), event_id=event_id)
     by_source = {_source(copy): copy for copy in copies}
-    explained = _with_lines(postings, _lines_of(query, postings), by_source)
+    rows = _left_out(query, postings)
+    explained = _with_lines(postings, _lines_of(query, postings), by_source, rows)
     posted, quarantined = defaultdict(list), defaultdict(list)
     for posting in explained:
         posted[posting["source"]].append(posting)
@@ -160,6 +164,7 @@ def _with_lines(
     postings: Sequence[Mapping[str, Any]],
     lines: Iterable[Mapping[str, Any]],
     events: Mapping[Source, Mapping[str, Any]],
+    left_out: Mapping[Source, dict[str, Any]],
 ) -> list[dict[str, Any]]:
     of_posting: defaultdict[tuple[int, int], list[Mapping[str, Any]]] = defaultdict(list)
     for line in lines:
@@ -189,9 +194,38 @@ def _with_lines(
                 "change_minutes": _effective_minutes(own),
                 "balance_minutes": posting["balance_minutes"],
                 "lines": [_line(line) for line in own],
+                "left_out": left_out.get(_posted_source(posting)),
             }
         )
     return explained
+
+
+def _left_out(query: Query, postings: Iterable[Mapping[str, Any]]) -> dict[Source, dict[str, Any]]:
+    """The rows of other systems that were not taken over: which they are, and of how much."""
+    sources = [
+        _posted_source(posting)
+        for posting in postings
+        if posting["event_type"] == "HoursImported"
+        and posting["outcome"] in ("duplicate", "refused")
+    ]
+    found = {}
+    for first in range(0, len(sources), _LOOKED_UP_AT_ONCE):
+        for row in query(
+            "SELECT topic, partition, offset, hex(value) AS value_hex FROM event WHERE "
+            "(topic, partition, offset) IN {sources:Array(Tuple(String, Int64, Int64))}",
+            sources=sources[first : first + _LOOKED_UP_AT_ONCE],
+        ):
+            event = decode_event(bytes.fromhex(row["value_hex"]))
+            if not isinstance(event, HoursImported):
+                continue
+            found[_source(row)] = {
+                "source_system": event.source_system,
+                "batch_id": event.batch_id,
+                "row_hash": event.row_hash,
+                "service_date": iso_date(event.service_date),
+                "minutes": event.minutes,
+            }
+    return found
 
 
 def _line(line: Mapping[str, Any]) -> dict[str, Any]:

@@ -177,6 +177,11 @@ def show_posting(out: Console, posting: Answer) -> None:
         f"{posting['occurred_at']}  {text('发送', 'sent')} {posting['sent_at'] or '-'}  "
         f"{text('入账', 'recorded')} {posting['recorded_at']}"
     ))  # fmt: skip
+    if (row := posting["left_out"]) is not None:
+        out.print(cell(
+            f"    {text('未计入的来源行', 'source row left out')} {row['source_system']} "
+            f"{row['batch_id']} {row['row_hash']}  {row['service_date']}  {row['minutes']} min"
+        ))  # fmt: skip
     out.print(cell(f"    {posting['source']} → {posting['record']} #{posting['index']}"))
     for line in posting["lines"]:
         place = "/".join(str(line[part]) for part in

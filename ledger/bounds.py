@@ -114,7 +114,8 @@ def keys_of(event: Fact) -> tuple[str, ...]:
         case CheckedIn() | CheckedOut():
             return seen, span_key("service", event.session_id), "p/" + event.project_id
         case HoursImported():
-            return seen, grant_key(event.grant_id), "p/" + event.project_id, row_key(event)
+            grant, project = grant_key(event.grant_id), "p/" + event.project_id
+            return seen, grant, project, row_key(event), batch_key(event)
         case HoursGranted() | HoursClaimed() | TrainingRecorded():
             return seen, grant_key(event.grant_id), "p/" + event.project_id
         case _:
@@ -147,5 +148,10 @@ def grant_key(grant_id: str) -> str:
 
 
 def row_key(event: HoursImported) -> str:
-    """A row of another system's record is taken over once."""
+    """How many rows that read like this one were taken over."""
     return f"i/{event.source_system}/{event.row_hash}"
+
+
+def batch_key(event: HoursImported) -> str:
+    """How many rows that read like this one came with its batch."""
+    return f"ib/{event.source_system}/{event.row_hash}/{event.batch_id}"

@@ -1,7 +1,7 @@
 """Hours that people enter: grants, claims, imported rows, training (docs/rules.md, section 4)."""
 
 from ledger.account import Account, lookup, remember, span_of
-from ledger.bounds import row_key, too_heavy, too_many
+from ledger.bounds import batch_key, row_key, too_heavy, too_many
 from ledger.catalogue import Catalogue, Place
 from ledger.lateness import overdue
 from ledger.results import Result, place_of, settle
@@ -49,21 +49,40 @@ def day_entry(
         return "refused", "own_hours", ()
     if not 1 <= event.minutes <= DAY_MINUTES:
         return "refused", "minutes_out_of_range", ()
-    imported = isinstance(event, HoursImported)
-    if isinstance(event, HoursImported) and lookup(account, row_key(event)) is not None:
+    if isinstance(event, HoursImported):
+        return _imported(account, event, recorded_at, catalogue)
+    return _enter(account, event, "training", _block(event), recorded_at, catalogue)
+
+
+def _imported(
+    account: Account, event: HoursImported, recorded_at: int, catalogue: Catalogue
+) -> Result:
+    """A source row counts once, and of rows that read alike each one: the n-th of its batch is the
+    same as the n-th of any other batch."""
+    place = (lookup(account, batch_key(event)) or 0) + 1
+    row = f"{event.source_system}/{event.row_hash}"
+    taken = span_of(account, "manual", event.grant_id)
+    if taken is not None and (taken.facts.row == row or taken.facts.row.startswith(f"{row}#")):
         return "duplicate", "already_imported", ()
+    if place <= (lookup(account, row_key(event)) or 0):
+        remember(account, batch_key(event), place)
+        return "duplicate", "already_imported", ()
+    facts = _block(event)
+    facts.row = row if place == 1 else f"{row}#{place}"
+    result = _enter(account, event, "import", facts, recorded_at, catalogue)
+    if result[0] != "refused":
+        remember(account, batch_key(event), place)
+        remember(account, row_key(event), place)
+    return result
+
+
+def _block(event: HoursImported | TrainingRecorded) -> Facts:
+    """Minutes of a day without times."""
     at = event.service_date * DAY
     facts = _facts(event, at, at)
     facts.minutes = event.minutes
     facts.date = event.service_date
-    if isinstance(event, HoursImported):
-        facts.row = f"{event.source_system}/{event.row_hash}"
-    result = _enter(
-        account, event, "import" if imported else "training", facts, recorded_at, catalogue
-    )
-    if isinstance(event, HoursImported) and result[0] != "refused":
-        remember(account, row_key(event), 1)
-    return result
+    return facts
 
 
 def _facts(event: Entry, start: int, end: int) -> Facts:

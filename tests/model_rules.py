@@ -40,6 +40,9 @@ from tests.model_spans import (
 Name = tuple[str, str]
 """A span: "session" or "grant", and its id."""
 
+Row = tuple[str, str]
+"""A source system and the hash of one of its rows."""
+
 END_OF_LOG = 2**62
 
 
@@ -124,7 +127,9 @@ class _Volunteer:
     def reckon(self, entries: list[Entry]) -> None:
         spans: dict[Name, list[Entry]] = defaultdict(list)
         honours = []
-        rows: set[tuple[str, str]] = set()
+        taken: Counter[Row] = Counter()
+        came: Counter[tuple[Row, str]] = Counter()
+        named: dict[str, Row] = {}
         for entry in self._first_under_their_id(entries):
             event = entry.record.event
             match event:
@@ -140,18 +145,25 @@ class _Volunteer:
                     self._answer(entry, ("posted", None))
                 case _ if isinstance(event, Evaluation | Recognition):
                     honours.append(entry)
-                case HoursImported() if (
-                    event.source_system,
-                    event.row_hash,
-                ) in rows and not is_wrong_by_itself(event, self.volunteer_id):
-                    # LOG ORDER: the first event with a row takes it, if it is not refused.
+                case HoursImported() if named.get(event.grant_id) == (
+                    row := (event.source_system, event.row_hash)
+                ) and not is_wrong_by_itself(event, self.volunteer_id):
+                    self._answer(entry, ("duplicate", "already_imported"))
+                case HoursImported() if came[row, event.batch_id] < taken[
+                    row
+                ] and not is_wrong_by_itself(event, self.volunteer_id):
+                    # LOG ORDER: the first event with a row takes it, if it is not refused; of rows
+                    # that read alike the n-th of a batch is the n-th of any other.
+                    came[row, event.batch_id] += 1
                     self._answer(entry, ("duplicate", "already_imported"))
                 case HoursImported():
                     own = [*spans["grant", event.grant_id], entry]
                     spans["grant", event.grant_id] = own
                     told = tell("grant", self.volunteer_id, own, self.ticks, self.registry)
                     if told.answers[entry.turn][0] != "refused":
-                        rows.add((event.source_system, event.row_hash))
+                        came[row, event.batch_id] += 1
+                        taken[row] += 1
+                        named[event.grant_id] = row
                 case HoursGranted() | HoursClaimed() | TrainingRecorded():
                     spans["grant", event.grant_id].append(entry)
                 case _ if event.session_id is not None:  # type: ignore[union-attr]

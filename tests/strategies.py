@@ -427,8 +427,13 @@ def _entries(draw: st.DrawFn) -> list[Arrival]:
     once = Arrival(told.event, told.recorded_at + delay)
     if kind is not imported or draw(st.booleans()):
         return [once]
-    # The same source row under another id.
-    again = replace(event, event_id=f"{event.event_id}-2", grant_id=draw(grants))
+    # The same source row under another id, or another one that reads alike.
+    again = replace(
+        event,
+        event_id=f"{event.event_id}-2",
+        grant_id=draw(grants),
+        batch_id=draw(st.sampled_from(["b1", "b2"])),
+    )
     return [once, Arrival(again, once.recorded_at + HOUR)]
 
 

@@ -242,10 +242,23 @@ def test_e29_a_re_rating_names_a_version_that_exists() -> None:
 
 def test_e34_an_imported_row_counts_once_and_apart() -> None:
     first = imported(minutes=300)
-    made = book(first, imported(grant_id="i2", minutes=300, at="21:00"))
+    made = book(first, imported(grant_id="i2", minutes=300, at="21:00", batch_id="b2"))
     assert answers(made) == [("posted", None), ("duplicate", "already_imported")]
     assert total(made, "import", "effective") == 300
     assert balance(made) == 300
+
+
+def test_two_real_rows_that_read_alike_count_both_and_come_once() -> None:
+    rows = [imported(grant_id=f"i{n}", minutes=60, at=f"20:0{n}") for n in range(2)]
+    again = [imported(grant_id=f"i{n}", minutes=60, at=f"21:0{n}", batch_id="b2")
+             for n in range(5, 7)]  # fmt: skip
+    made = book(*rows, *again)
+    assert answers(made) == [("posted", None)] * 2 + [("duplicate", "already_imported")] * 2
+    assert balance(made) == 120
+    third = imported(grant_id="i9", minutes=60, at="21:09", batch_id="b2")
+    assert balance(book(*rows, *again, third)) == 180, "the next batch has one more of them"
+    retried = imported(grant_id="i1", minutes=60, at="20:30", event_id="another-try")
+    assert answer(last(book(*rows, retried))) == ("duplicate", "already_imported")
 
 
 def test_a_row_that_is_wrong_by_itself_is_refused_also_where_it_was_imported_before() -> None:

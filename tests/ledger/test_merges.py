@@ -166,6 +166,13 @@ def test_a_source_row_taken_over_under_both_registrations_counts_once() -> None:
     assert town.replayed()
 
 
+def test_of_rows_that_read_alike_two_registrations_have_as_many_as_the_one_with_more() -> None:
+    rows = [imported("v1", f"i{n}", minutes=60, at=f"20:0{n}") for n in range(2)]
+    town = Town().take([*BASICS, *rows, imported("v2", "i7", minutes=60)])
+    assert town.take([merge("v2", "v1")]).settle().balances() == {"v1": 120}
+    assert town.replayed()
+
+
 def test_a_roster_names_a_person_by_any_registration() -> None:
     town = Town().take([*BASICS, shift(), accept("v1"), *served("v2", shift_id="sh1")])
     assert town.balances() == {}

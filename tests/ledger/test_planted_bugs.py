@@ -447,6 +447,7 @@ BUGS: dict[str, Plant] = {
     "every day is a working day": method(Workdays, "works", lambda *_: True),
     "time outside the shift counts": everywhere(settling._shift, lambda *_: None),
     "an imported row counts each time it comes": everywhere(bounds.row_key, _row_taken_twice),
+    "of rows that read alike one counts": everywhere(bounds.batch_key, _row_taken_twice),
     "learning counts as service": everywhere(rating._add, _training_counts),
     "copies have no sequence": everywhere(results.posting, _sequence_skips_copies),
 }  # fmt: skip

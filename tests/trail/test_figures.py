@@ -10,6 +10,7 @@ import consumers.anomalies as anomalies_module
 from consumers.anomalies import USUAL, anomalies
 from consumers.exceptions import exceptions
 from consumers.headcounts import headcount
+from consumers.histories import explain
 from consumers.organisation import org
 from consumers.overdue import overdue
 from consumers.remedies import REMEDIES, WHO
@@ -109,6 +110,18 @@ def test_what_was_changed_after_its_approval_waits_until_somebody_decides(trail:
     (item,) = waiting(trail.query, h.when("09:30", "2025-03-02"))
     assert (item.reason, item.key) == ("changed_after_decision", ("v1", "s1", ""))
     assert waiting(trail.query, h.when("09:30", "2025-03-03")) == []
+
+
+def test_explain_shows_what_was_left_out_of_an_import(trail: Trail) -> None:
+    again = h.imported(grant_id="i2", minutes=60, at="21:00", batch_id="b2")
+    tell(trail, h.imported(minutes=60), again)
+    first, second = explain(trail.query, "v1")["postings"]
+    assert first["left_out"] is None
+    assert second["reason"] == "already_imported"
+    assert second["left_out"] == {
+        "source_system": "old_platform", "batch_id": "b2", "row_hash": "row-1",
+        "service_date": h.TODAY, "minutes": 60,
+    }  # fmt: skip
 
 
 def test_a_few_grants_with_evidence_leave_none(trail: Trail) -> None:
