@@ -11,6 +11,7 @@ from consumers import certificates, evaluations, histories, proofs, questions, r
 from consumers.exceptions import exceptions
 from consumers.headcounts import headcount
 from consumers.heads import head_of, heads, next_indexes
+from consumers.nearest import nearest
 from consumers.organisation import org
 from consumers.overdue import overdue
 from consumers.overview import overview
@@ -43,6 +44,7 @@ _QUESTIONS: Mapping[str, Callable[..., Any]] = {
         certificates.certificate,
         certificates.certificate_holder,
         certificates.certificates,
+        nearest,
     )
 }
 QUESTIONS = (*_QUESTIONS, "heads", "indexes")

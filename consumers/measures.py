@@ -5,7 +5,7 @@ never added to each other, and training is in none of them. Only minutes sum ove
 breakdown: an attendance of two kinds, or a volunteer of two organisations, is in both rows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from consumers.query import Lines, Query, names, newest
@@ -14,6 +14,9 @@ By = Literal[
     "org", "host_org", "project", "site", "activity", "day", "month", "kind", "state",
     "field", "region", "province", "city", "county",
 ]  # fmt: skip
+
+MEASURES = ("minutes", "attendances", "volunteers")
+"""What every row of a breakdown has."""
 
 _KEYS: Mapping[By, str] = {
     "org": "l.recording_org_id",
@@ -68,41 +71,55 @@ def measures(query: Query, some: Lines) -> dict[str, int]:
     }
 
 
-def breakdown(query: Query, some: Lines, by: By, as_of: int | None = None) -> dict[str, Any]:
+def breakdown(
+    query: Query, some: Lines, by: By | Sequence[By], as_of: int | None = None
+) -> dict[str, Any]:
     """The effective minutes of these lines by something (`minutes` is the sum of the rows), those
-    in every state where `by` is state. What the catalogue says is taken as known at `as_of`."""
-    key, joins = _key(by, as_of)
-    counted = _SERVED if by == "state" else _EFFECTIVE
+    in every state where it is state. What the catalogue says is taken as known at `as_of`.
+
+    By several things: each of each that has minutes; then `by`, and `key` and `name` of every row,
+    are lists in that order. By one of a list as by that one.
+    """
+    several = [by] if isinstance(by, str) else list(dict.fromkeys(by))
+    keys = [_key(one, as_of) for one in several]
+    joins = "".join(dict.fromkeys(join for _, joined in keys for join in joined))
+    named_keys = ", ".join(f"{key} AS key{n}" for n, (key, _) in enumerate(keys))
+    grouped = ", ".join(f"key{n}" for n in range(len(keys)))
+    counted = _SERVED if "state" in several else _EFFECTIVE
     rows = query(
-        f"SELECT key, sum(served) AS minutes, {_ATTENDED} FROM ("
-        f"SELECT {key} AS key, l.volunteer_id AS volunteer_id, sum(l.minutes) AS served "
+        f"SELECT {grouped}, sum(served) AS minutes, {_ATTENDED} FROM ("
+        f"SELECT {named_keys}, l.volunteer_id AS volunteer_id, sum(l.minutes) AS served "
         f"FROM line AS l {joins}WHERE {some.where(counted)} "
-        "GROUP BY key, l.volunteer_id, l.activity_id, l.service_date) "
-        "GROUP BY key HAVING minutes != 0 ORDER BY key",
+        f"GROUP BY {grouped}, l.volunteer_id, l.activity_id, l.service_date) "
+        f"GROUP BY {grouped} HAVING minutes != 0 ORDER BY {grouped}",
         **some.values,
     )
-    named = names(query, _NAMED_KINDS.get(by, ""), (row["key"] for row in rows), as_of)
+    named = [names(query, _NAMED_KINDS.get(one, ""), (row[f"key{n}"] for row in rows), as_of)
+             for n, one in enumerate(several)]  # fmt: skip
+    found = []
+    for row in rows:
+        key = [row[f"key{n}"] for n in range(len(several))]
+        name = [known.get(one) for known, one in zip(named, key, strict=True)]
+        alone = len(several) == 1
+        found.append({"key": key[0] if alone else key, "name": name[0] if alone else name}
+                     | {each: row[each] for each in MEASURES})  # fmt: skip
     return {
-        "by": by,
+        "by": several[0] if len(several) == 1 else several,
         "minutes": sum(row["minutes"] for row in rows),
-        "rows": [
-            {"key": row["key"], "name": named.get(row["key"])}
-            | {name: row[name] for name in ("minutes", "attendances", "volunteers")}
-            for row in rows
-        ],
+        "rows": found,
     }
 
 
-def _key(by: By, as_of: int | None) -> tuple[str, str]:
+def _key(by: By, as_of: int | None) -> tuple[str, tuple[str, ...]]:
     """SQL of the key of a breakdown, and the joins it needs."""
     if by == "field":
         fields = newest("project", "category", as_of)
-        return _KEYS[by], f"LEFT JOIN ({fields}) AS f ON f.entity_id = l.project_id "
+        return _KEYS[by], (f"LEFT JOIN ({fields}) AS f ON f.entity_id = l.project_id ",)
     if by in _KEYS:
-        return _KEYS[by], ""
+        return _KEYS[by], ()
     return in_level("if(s.region != '', s.region, o.region)", by), (
-        f"LEFT JOIN ({newest('site', 'region', as_of)}) AS s ON s.entity_id = l.site_id "
-        f"LEFT JOIN ({newest('org', 'region', as_of)}) AS o ON o.entity_id = l.recording_org_id "
+        f"LEFT JOIN ({newest('site', 'region', as_of)}) AS s ON s.entity_id = l.site_id ",
+        f"LEFT JOIN ({newest('org', 'region', as_of)}) AS o ON o.entity_id = l.recording_org_id ",
     )
 
 

@@ -31,7 +31,7 @@ def org(
     as_of: int | None = None,
     from_date: int | None = None,
     to_date: int | None = None,
-    by: By | None = None,
+    by: By | list[By] | None = None,
 ) -> dict[str, Any]:
     """An organisation's service, as recorder and as host, as known at `as_of` (UTC microseconds),
     of service days in a span (days since 1970, both included).

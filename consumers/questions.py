@@ -18,7 +18,7 @@ def total(
     as_of: int | None = None,
     from_date: int | None = None,
     to_date: int | None = None,
-    by: By | None = None,
+    by: By | list[By] | None = None,
     exact: bool = False,
 ) -> dict[str, Any]:
     """The minutes of one volunteer, or of everybody, as known at `as_of` (UTC microseconds), for

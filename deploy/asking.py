@@ -4,11 +4,14 @@ The engine takes a second to import, so what needs it is imported where it is us
 """
 
 import json
-from typing import Annotated, Any, Literal
+from difflib import get_close_matches
+from typing import Annotated, Any, Final, get_args
 
 import typer
 
 from consumers.measures import By
+from consumers.nearest import What
+from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.settings import Settings
 from deploy.trail_times import moment_of
@@ -34,7 +37,32 @@ Exact = Annotated[
         help=text("只看这个登记,合并后也是", "this very registration, also after a merge"),
     ),
 ]
-DivideBy = Annotated[By | None, typer.Option("--by", help=text("分项", "break down by"))]
+
+
+def _by_names(given: list[str] | None) -> list[str]:
+    """The names of breakdowns; raises BadParameter for another one."""
+    for name in given or ():
+        if name not in get_args(By):
+            near = get_close_matches(name, get_args(By), 1)
+            hint = text(f",是不是 {near[0]}?", f", did you mean {near[0]}?") if near else ""
+            raise typer.BadParameter(f"{name}: {', '.join(get_args(By))}{hint}")
+    return given or []
+
+
+DivideBy = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--by",
+        metavar="BY",
+        callback=_by_names,
+        help=text("分项:", "break down by: ")
+        + ", ".join(get_args(By))
+        + text(";可写几次,逐级细分", "; several times for each of each"),
+    ),
+]
+
+EXIT_NOT_THERE: Final = 5
+"""What was asked for is not in the ledger."""
 
 _BEHIND_SECONDS = 3.0
 _WHAT = {"volunteer": "志愿者", "event": "事件", "organisation": "组织", "project": "项目"}
@@ -60,18 +88,32 @@ def print_json(answer: Any) -> None:
     typer.echo(json.dumps(answer, ensure_ascii=False))
 
 
-def say_unknown(name: str, what: Literal["volunteer", "event", "organisation", "project"]) -> None:
-    """An empty answer explains itself: nothing there, or not there yet."""
+def require_known(found: object, name: str, what: What) -> None:
+    """Raises ShiluError `not_in_ledger` where nothing was found: nothing there, or not there yet.
+
+    Somebody who is registered and has done nothing yet is in the ledger.
+    """
+    if found:
+        return
+    near = ask("nearest", what=what, name=name)
+    if near == name:
+        return
     from deploy.trail_check import behind_count
 
-    late = behind_count(Settings(), _BEHIND_SECONDS)
-    zh = _WHAT[what]
+    zh, late = _WHAT[what], behind_count(Settings(), _BEHIND_SECONDS)
     if late is None:
-        why_zh = "连不上 Kafka,无法得知它落后多少"
-        why = "how far it is behind cannot be told, as Kafka does not answer"
+        why_zh = "连不上 Kafka,无法得知审计库落后多少"
+        why = "how far the trail is behind cannot be told, as Kafka does not answer"
     elif late:
-        why_zh, why = f"它还落后 {late} 条记录", f"it is behind by {late} records"
+        why_zh, why = f"审计库还落后 {late} 条记录", f"the trail is behind by {late} records"
     else:
-        why_zh, why = "它没有落后", "it is not behind"
-    typer.echo(text(f"审计库中没有{zh} {name}({why_zh})。",
-                    f"No such {what} in the trail: {name} ({why})."))  # fmt: skip
+        why_zh, why = "审计库没有落后", "the trail is not behind"
+    fix_zh = "请检查编号" if near is None else f"是不是 {near}?"
+    fix = "check the id" if near is None else f"did you mean {near}?"
+    raise ShiluError(
+        "not_in_ledger",
+        f"台账里没有{zh} {name}({why_zh}):{fix_zh}{'' if near else '。'}",
+        f"No such {what} is in the ledger: {name} ({why}): {fix}{'' if near else '.'}",
+        field="id",
+        exit_code=EXIT_NOT_THERE,
+    )

@@ -14,6 +14,7 @@ from producers.errors import (
     NotAcknowledged,
     ProducerError,
     TopicMissing,
+    UnreadableInput,
 )
 from schemas.topics import ALL, Topic, broker_config
 
@@ -146,6 +147,32 @@ def fix(difference: Difference) -> tuple[str, str]:
             return f"用 {command} 改正它。", f"correct it with {command}."
 
 
+_NO_JSON = {
+    "utf_16": (
+        "文件是 UTF-16 编码:请另存为 UTF-8,或运行 iconv -f UTF-16 -t UTF-8。",
+        "The file is UTF-16: save it as UTF-8, or run iconv -f UTF-16 -t UTF-8.",
+    ),
+    "zip": (
+        "这是 Excel(xlsx)或 zip 文件,不是 JSON:请导出为每行一个 JSON 事件,或先解压。",
+        "This is an Excel (xlsx) or zip file, no JSON: export one JSON event a line, or unpack it.",
+    ),
+    "xls": (
+        "这是旧版 Excel(xls)文件,不是 JSON:请导出为每行一个 JSON 事件。",
+        "This is an old Excel (xls) file, no JSON: export one JSON event a line.",
+    ),
+    "csv": (
+        "这是 CSV 表格,不是 JSON:请转成每行一个 JSON 事件,字段见 docs/events.md。",
+        "This is a CSV table, no JSON: turn it into one JSON event a line, with the fields of "
+        "docs/events.md.",
+    ),
+    "gzip_broken": (
+        "gzip 文件不完整或已损坏:请重新压缩或重新传输;此前的行已经发送,整个重发也只计一次。",
+        "The gzip file is cut short or damaged: pack or copy it again. What came before was sent; "
+        "sent again, it counts once.",
+    ),
+}
+
+
 def in_words(error: ProducerError) -> ShiluError:
     """What went wrong between us and the broker, as a person should read it."""
     match error:
@@ -169,6 +196,8 @@ def in_words(error: ProducerError) -> ShiluError:
                 f"{pending} records are not acknowledged by Kafka ({cause}): send the same "
                 "records again later.",
             )
+        case UnreadableInput(kind=kind):
+            return ShiluError("unreadable_input", *_NO_JSON[kind])
         case _:
             return ShiluError("producer_failed", f"发送失败:{error}。", f"Sending failed: {error}.")
 

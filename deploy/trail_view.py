@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.lang import language, text
+from deploy.wording import word
 
 _PIPE_COLUMNS = 140
 _BAR_COLUMNS = 20
@@ -107,10 +108,11 @@ def show_breakdown(out: Console, breakdown: Answer, *, people: bool) -> None:
     shown = rows
     if len(rows) > _MOST_ROWS:
         shown = sorted(rows, key=lambda row: -row["minutes"])[:_MOST_ROWS]
-    columns = [breakdown["by"], text("名称", "name"), text(">时长", ">time"), "",
+    several = breakdown["by"] if isinstance(breakdown["by"], list) else [breakdown["by"]]
+    columns = [*(head for by in several for head in heads(by)), text(">时长", ">time"), "",
                text(">人次", ">attendances")]  # fmt: skip
     cells: list[list[object]] = [
-        [row["key"] or "-", row["name"] or "", hours(row["minutes"]),
+        [*_keys_of(several, row), hours(row["minutes"]),
          bar(row["minutes"], largest), f"{row['attendances']:,}"]
         for row in shown
     ]  # fmt: skip
@@ -121,9 +123,53 @@ def show_breakdown(out: Console, breakdown: Answer, *, people: bool) -> None:
     if len(shown) < len(rows):
         rest = sum(row["minutes"] for row in rows) - sum(row["minutes"] for row in shown)
         others = text(f"其余 {len(rows) - len(shown)} 行", f"{len(rows) - len(shown)} more")
-        cells.append(["…", others, hours(rest)])
-    cells.append([text("合计", "total"), "", hours(breakdown["minutes"])])
+        cells.append(_first_of(columns, "…", others, hours(rest)))
+    cells.append(_first_of(columns, text("合计", "total"), "", hours(breakdown["minutes"])))
     out.print(table("", columns, cells))
+
+
+_NAMED = ("org", "host_org", "project", "site")
+_HEADS = {
+    "org": ("记录组织", "organisation"),
+    "host_org": ("接待组织", "host"),
+    "project": ("项目", "project"),
+    "site": ("站点", "site"),
+    "activity": ("活动", "activity"),
+    "day": ("日期", "day"),
+    "month": ("月份", "month"),
+    "kind": ("种类", "kind"),
+    "state": ("状态", "state"),
+    "field": ("服务领域", "field"),
+    "region": ("地区", "region"),
+    "province": ("省", "province"),
+    "city": ("市", "city"),
+    "county": ("区县", "county"),
+}
+
+
+def heads(by: str) -> list[str]:
+    """The columns of what something is broken down by: with names beside ids."""
+    head = text(*_HEADS[by])
+    return [head, text("名称", "name")] if by in _NAMED else [head]
+
+
+def _keys_of(several: Sequence[str], row: Answer) -> list[str]:
+    alone = len(several) == 1
+    keys = [row["key"]] if alone else row["key"]
+    names = [row["name"]] if alone else row["name"]
+    found = []
+    for by, key, name in zip(several, keys, names, strict=True):
+        found.append(word(key) if by in ("kind", "state") else key or "-")
+        if by in _NAMED:
+            found.append(name or "")
+    return found
+
+
+def _first_of(columns: Sequence[str], first: str, second: str, sum_of: str) -> list[object]:
+    """A row under the rest: what it is, and the minutes in their column."""
+    place = columns.index(text(">时长", ">time"))
+    head = [first, second] if place > 1 else [f"{first} {second}".strip()]
+    return [*head, *[""] * (place - len(head)), sum_of]
 
 
 def say_merged(out: Console, answer: Answer) -> None:

@@ -53,6 +53,7 @@ class Delivery:
         self._latest: dict[bytes, tuple[str, Any]] = {}
         self._failed = False
         self._give_up_at = 0.0
+        self._waiting: deque[list[Any]] = deque()
 
     def deliver(
         self, parcels: Iterable[tuple[T, Sequence[Record]]]
@@ -61,17 +62,34 @@ class Delivery:
 
         A parcel without records only keeps its place.
         """
-        waiting: deque[tuple[T, list[Any]]] = deque()
+        items: deque[T] = deque()
+        self._waiting.clear()
         under_way = 0
         for item, records in parcels:
-            waiting.append((item, [self._send(record) for record in records]))
+            items.append(item)
+            self._waiting.append([])
+            # One by one, so that whoever is interrupted knows of each that was handed over.
+            for record in records:
+                self._waiting[-1].append(self._send(record))
             under_way += len(records)
-            while waiting and (under_way > _WINDOW_RECORDS or _all_done(waiting[0][1])):
-                first, sent = waiting.popleft()
-                under_way -= len(sent)
-                yield first, tuple(map(self._outcome, sent))
-        for first, sent in waiting:
-            yield first, tuple(map(self._outcome, sent))
+            while items and (under_way > _WINDOW_RECORDS or _all_done(self._waiting[0])):
+                under_way -= len(self._waiting[0])
+                yield self._first(items)
+        while items:
+            yield self._first(items)
+
+    def _first(self, items: deque[T]) -> tuple[T, tuple[Outcome, ...]]:
+        outcomes = tuple(map(self._outcome, self._waiting[0]))
+        self._waiting.popleft()
+        return items.popleft(), outcomes
+
+    def standing(self) -> tuple[int, int]:
+        """Of the parcels that were sent and not yielded yet, after an interruption: how many are
+        acknowledged, and of how many nobody knows."""
+        sent = [parcel for parcel in self._waiting if parcel]
+        there = sum(all(not isinstance(one, Outcome) and one.succeeded() for one in parcel)
+                    for parcel in sent)  # fmt: skip
+        return there, len(sent) - there
 
     def close(self) -> None:
         """Close the connection; what has no outcome yet is dropped."""

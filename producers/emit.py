@@ -20,14 +20,15 @@ _CATALOGUE_TYPES = get_args(CatalogueEvent)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one line. Accepted means acknowledged by the broker, in every partition.
+    """What became of one line. Accepted means acknowledged by the broker, in every partition;
+    unknown, that it may be there or not, and can be sent again.
 
     `partition` and `offset` are None for a tick, which has one of each in `positions`.
     `recorded_at_ignored`: the line named a time, and the topic takes the broker's.
     """
 
     line: int
-    status: Literal["accepted", "refused"]
+    status: Literal["accepted", "refused", "unknown"]
     event_id: str | None
     topic: str | None = None
     partition: int | None = None
@@ -143,7 +144,7 @@ def _result(line: Line, outcomes: tuple[Outcome, ...], topics: Mapping[str, Topi
     if errors:
         return Result(
             line.number,
-            "refused",
+            "unknown",
             line.event_id,
             topic,
             positions=positions,

@@ -76,3 +76,14 @@ class UnknownZone(ProducerError):
         super().__init__(f"there is no time zone {zone}")
         self.zone = zone
         self.near = near
+
+
+class UnreadableInput(ProducerError):
+    """A file that holds no JSON; `kind` says what it is instead: utf_16, zip, xls, csv, ...
+
+    Nothing of it was sent, but for `gzip_broken`: what comes before the fault.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"the input is no JSON but {kind}")
+        self.kind = kind

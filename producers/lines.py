@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from producers.errors import UnknownZone
+from producers.shapes import LINE_BYTES_MAX, pieces
 from producers.zones import utc_offsets
 from schemas.events import Event, SitePublished
 from schemas.jsonform import BadEvent, event_from_json
@@ -13,9 +14,6 @@ from schemas.personal import has_name, has_number
 from schemas.strictjson import RepeatedField, loads
 from schemas.times import instant, rfc3339
 from schemas.validity import EARLIEST, Fault, quiet
-
-LINE_BYTES_MAX = 1 << 20
-"""Longest line that is read; no event of 16 KiB has a JSON form near it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +32,12 @@ class Line:
 
 
 def read_lines(stream: BinaryIO) -> Iterator[Line]:
-    """Every line that is not blank, in bounded memory however long a line is."""
-    number = 0
-    while raw := stream.readline(LINE_BYTES_MAX + 1):
-        number += 1
-        if len(raw) > LINE_BYTES_MAX and not raw.endswith(b"\n"):
-            while (rest := stream.readline(LINE_BYTES_MAX)) and not rest.endswith(b"\n"):
-                pass
+    """Every event of a stream that is not blank, in bounded memory; raises UnreadableInput."""
+    for number, raw in pieces(stream):
+        if raw is None:
             allowed = f"at most {LINE_BYTES_MAX} bytes a line"
             yield Line(number, None, None, None, Fault("oversized", "", "", allowed))
-        elif raw.strip():
+        else:
             yield parse_line(number, raw)
 
 
@@ -57,6 +51,8 @@ def parse_line(number: int, raw: bytes) -> Line:
         return Line(number, None, None, None, quiet(fault))
     except ValueError as error:
         allowed = "a JSON object in UTF-8"
+        if isinstance(error, UnicodeDecodeError) and _is_gbk(raw):
+            allowed = "UTF-8, and this looks like GBK: iconv -f GBK -t UTF-8"
         return Line(number, None, None, None, Fault("not_json", "", str(error)[:200], allowed))
     event_id = given.get("event_id") if isinstance(given, dict) else None
     # Never again what may be personal: results are printed and kept.
@@ -67,6 +63,13 @@ def parse_line(number: int, raw: bytes) -> Line:
         return Line(number, named, _event(given), recorded_at)
     except BadEvent as bad:
         return Line(number, named, None, None, bad.faults[0])
+
+
+def _is_gbk(raw: bytes) -> bool:
+    try:
+        return has_name(raw.decode("gbk"))
+    except UnicodeDecodeError:
+        return False
 
 
 def _take_recorded_at(given: Any) -> int | None:

@@ -20,11 +20,11 @@ from rich.progress import (
 from rich.table import Table
 
 from deploy.commands.simulate import send_plan
-from deploy.commands.write import send_file
 from deploy.errors import ShiluError
 from deploy.lag import worker_lag
 from deploy.lang import text
 from deploy.running import TRAIL, end_leftovers, health
+from deploy.sending import send_file
 from deploy.settings import Settings
 from deploy.stack import Stack, ensure_topics
 from deploy.topics_admin import Wanted

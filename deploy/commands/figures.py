@@ -18,7 +18,7 @@ from deploy.asking import (
     ask,
     known_at,
     print_json,
-    say_unknown,
+    require_known,
 )
 from deploy.lang import text
 from deploy.trail_times import days_of
@@ -69,14 +69,14 @@ def org(
     """gross = net + held + rejected + reduced: overlap, voids, corrections, policy."""
     from_date, to_date = days_of(first, last)
     answer = ask(
-        "org", org_id=org_id, as_of=known_at(as_of), from_date=from_date, to_date=to_date, by=by
-    )
+        "org", org_id=org_id, as_of=known_at(as_of), from_date=from_date, to_date=to_date,
+        by=by or None,
+    )  # fmt: skip
+    recorded = answer["recorder"]["gross"], answer["host"]["gross"], answer["recorder"]["net"]
+    there = answer["kind"] is not None or any(part["minutes"] for part in recorded)
+    require_known(there, org_id, "organisation")
     if as_json:
         print_json(answer)
-        return
-    recorded = answer["recorder"]["gross"], answer["host"]["gross"], answer["recorder"]["net"]
-    if answer["kind"] is None and not any(part["minutes"] for part in recorded):
-        say_unknown(org_id, "organisation")
         return
     from deploy.figures_view import show_org
 
@@ -103,11 +103,10 @@ def plan(
         from_date=from_date,
         to_date=to_date,
     )
+    there = answer["published"] or answer["shifts"]
+    require_known(there, project_id, "project")
     if as_json:
         print_json(answer)
-        return
-    if not answer["published"] and not answer["shifts"]:
-        say_unknown(project_id, "project")
         return
     from deploy.figures_view import show_plan
 

@@ -20,7 +20,7 @@ from deploy.asking import (
     ask,
     known_at,
     print_json,
-    say_unknown,
+    require_known,
 )
 from deploy.commands import quarantine
 from deploy.lang import text
@@ -88,13 +88,13 @@ def total(
         as_of=known_at(as_of),
         from_date=from_date,
         to_date=to_date,
-        by=by,
+        by=by or None,
         exact=exact,
     )
+    if volunteer_id is not None:
+        require_known(answer["postings"], volunteer_id, "volunteer")
     if as_json:
         print_json(answer)
-    elif volunteer_id is not None and not answer["postings"]:
-        say_unknown(volunteer_id, "volunteer")
     else:
         from deploy.trail_view import show_total
 
@@ -122,10 +122,10 @@ def explain(
         to_date=to_date,
         exact=exact,
     )
+    parts = ("postings", "waiting", "quarantined")
+    require_known(any(answer[part] for part in parts), volunteer_id, "volunteer")
     if as_json:
         print_json(answer)
-    elif not any(answer[part] for part in ("postings", "waiting", "quarantined")):
-        say_unknown(volunteer_id, "volunteer")
     else:
         from deploy.trail_view import show_explain
 
@@ -156,10 +156,9 @@ def trace(
 ) -> None:
     """Every copy in Kafka, its posting, its lines, what it did to the balance."""
     answer = ask("trace", event_id=event_id)
+    require_known(answer["copies"] or answer["postings_without_event"], event_id, "event")
     if as_json:
         print_json(answer)
-    elif not answer["copies"] and not answer["postings_without_event"]:
-        say_unknown(event_id, "event")
     else:
         from deploy.trail_view import show_trace
 

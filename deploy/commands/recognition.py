@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.asking import Exact, ask, print_json, say_unknown
+from deploy.asking import Exact, ask, print_json, require_known
 from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.trail_times import moment_of
@@ -96,10 +96,9 @@ def recognition(
     """Stars with every change of what the hours reach, points, commendations, certificates."""
     at = None if as_of is None else moment_of(as_of)
     answer: Any = ask("recognition", volunteer_id=volunteer_id, as_of=at, exact=exact)
+    require_known(answer["postings"], volunteer_id, "volunteer")
     if as_json:
         print_json(answer)
-    elif not answer["postings"]:
-        say_unknown(volunteer_id, "volunteer")
     else:
         from deploy.recognition_view import show_recognition
 

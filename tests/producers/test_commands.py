@@ -131,8 +131,8 @@ def test_emit_speaks_chinese_and_lists_every_line_when_asked(producer_time: Brok
     )  # fmt: skip
     first, second, summary = result.stdout.splitlines()
     assert first.startswith(f"1\t已接收\t{event.event_id}\t{CHECKINS} ")
-    assert second.startswith("2\t拒收\t-\t[unknown_type] type = None(允许:")
-    assert summary == "已接收 1 行,拒收 1 行"
+    assert second.startswith("2\t退回\t-\t[unknown_type] type = None(允许:")
+    assert summary == "已接收 1 行,退回 1 行"
 
 
 @pytest.mark.kafka

@@ -107,13 +107,76 @@ def test_json_answers_are_one_json_value(home: Path) -> None:
     assert bytes.fromhex(shown["value_hex"]) == b"\0bad"
 
 
-def test_an_empty_answer_explains_itself(home: Path) -> None:
-    said = run(home, "total", "nobody")
-    assert "No such volunteer in the trail: nobody" in said
-    assert "Kafka does not answer" in said
-    assert "No such event" in run(home, "trace", "e-none")
-    assert "nobody" in run(home, "explain", "nobody")
-    assert "No such organisation in the trail: nobody" in run(home, "org", "nobody")
+UNKNOWN = [
+    ("total", "v-2", "volunteer", "v-1"),
+    ("explain", "v-2", "volunteer", "v-1"),
+    ("recognition", "v-2", "volunteer", "v-1"),
+    ("trace", "e-000030", "event", "e-000003"),
+    ("org", "org-b", "organisation", "org-a"),
+    ("plan", "p-2", "project", "p-1"),
+    ("total", "nobody-of-this-name", "volunteer", None),
+]
+
+
+@pytest.mark.parametrize(("command", "name", "what", "near"), UNKNOWN)
+def test_who_is_not_in_the_ledger_is_said_with_a_code_of_its_own_and_the_nearest_name(
+    home: Path, command: str, name: str, what: str, near: str | None
+) -> None:
+    for bounds in ((), ("--as-of", "2025-02-28")) if command != "trace" else ((),):
+        done = shilu_here(home, NO_KAFKA, command, name, *bounds)
+        assert (done.returncode, done.stdout) == (5, "")
+        assert f"No such {what} is in the ledger: {name}" in done.stderr
+        assert "Kafka does not answer" in done.stderr
+        assert (f"did you mean {near}?" if near else "check the id.") in done.stderr
+    zh = shilu_here(home, NO_KAFKA, command, name, SHILU_LANG="zh")
+    assert (f"是不是 {near}?" if near else "请检查编号。") in zh.stderr
+    said = shilu_here(home, NO_KAFKA, command, name, "--json")
+    found = json.loads(said.stdout)
+    assert (said.returncode, found["code"], found["field"]) == (5, "not_in_ledger", "id")
+    assert found["fix"] == (f"did you mean {near}?" if near else "check the id.")
+
+
+def test_who_was_not_there_yet_or_is_only_registered_is_known_all_the_same(home: Path) -> None:
+    assert "0h 0m" in run(home, "total", "v-1", "--as-of", "2025-02-28")
+    assert "org-a" in run(home, "org", "org-a", "--as-of", "2024-01-01")
+
+
+def test_two_breakdowns_give_each_of_each_and_the_same_sum(home: Path) -> None:
+    asked = ("total", "--by", "org", "--by", "month")
+    found = json.loads(run(home, *asked, "--json"))["breakdown"]
+    assert (found["by"], found["minutes"]) == (["org", "month"], 125)
+    assert found["rows"] == [
+        {"key": ["org-a", "2025-03"], "name": ["春风社工", None], "minutes": 125,
+         "attendances": 1, "volunteers": 1}
+    ]  # fmt: skip
+    shown = run(home, *asked)
+    assert [word in shown for word in ("org-a", "春风社工", "2025-03")] == [True] * 3
+    assert (
+        json.loads(run(home, "total", "--by", "org", "--by", "org", "--json"))["breakdown"]
+        == (json.loads(run(home, "total", "--by", "org", "--json"))["breakdown"])
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "field", "exit_code"),
+    [
+        (("total", "v-1", "--as-of", "yesterday"), "time_form", None, 1),
+        (("reconcile",), "no_broker", None, 1),
+        (("total", "--by", "colour"), "usage", "by", 2),
+        (("total", "--jason", "x"), "usage", None, 2),
+        (("emit", "no-such-file"), "no_broker", None, 1),
+    ],
+)
+def test_an_error_under_json_is_json_on_standard_output(
+    home: Path, arguments: tuple[str, ...], code: str, field: str | None, exit_code: int
+) -> None:
+    done = shilu_here(home, NO_KAFKA, *arguments, "--json")
+    found = json.loads(done.stdout)
+    assert list(found) == ["code", "field", "message", "fix", "zh", "en"]
+    assert (done.returncode, found["code"], found["field"]) == (exit_code, code, field)
+    assert found["fix"]
+    assert found["en"] == f"{found['message']}: {found['fix']}"
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,87 @@
+"""What a fault allows, in the language of the person; the contract itself speaks English."""
+
+import re
+from typing import Final
+
+from deploy.lang import language
+
+_ZH: Final = tuple(
+    (re.compile(pattern), zh)
+    for pattern, zh in (
+        (r"did you mean (.+)\?", r"是不是 \1?"),
+        (r"required", "必填"),
+        (r"(.+), with offset, not before 2000", r"\1,须带时差,不早于 2000 年"),
+        (r"(.+), with offset", r"\1,须带时差"),
+        (r"a JSON object in UTF-8", "UTF-8 的 JSON 对象"),
+        (r"UTF-8, and this looks like GBK: (.+)", r"UTF-8;这里像是 GBK,请运行 \1"),
+        (r"a JSON object", "一个 JSON 对象"),
+        (r"at most (\d+) bytes a line", r"每行至多 \1 字节"),
+        (r"at most (\d+) bytes", r"至多 \1 字节"),
+        (r"(\d+) bytes", r"\1 字节"),
+        (r"at most (\d+) printable characters", r"至多 \1 个可显示字符"),
+        (r"(\d+) to (\d+) printable characters", r"\1 至 \2 个可显示字符"),
+        (r"at most (\d+) days", r"至多 \1 天"),
+        (r"at most (\d+) stars", r"至多 \1 个星级"),
+        (r"at most (\d+)", r"至多 \1 个"),
+        (r"(\d+) (?:references|organisations|days|scores|fields|stars|targets)", r"\1 个"),
+        (r"(-?\d[\d-]*) to (-?\d[\d-]*)", r"\1 至 \2"),
+        (r"a 32-bit whole number|a int|a long", "32 位整数"),
+        (r"an object", "一个对象"),
+        (r"a list", "一个列表"),
+        (r"a string", "文字"),
+        (r"a boolean", "true 或 false"),
+        (r"bytes as hex", "十六进制字节"),
+        (r"(\d+) lower-case hex digits", r"\1 个小写十六进制字符"),
+        (r"ascending hours from (\d+) to (\d+)", r"升序的小时数,\1 至 \2"),
+        (r"ascending from_at", "按 from_at 升序"),
+        (r"not ascending", "不是升序"),
+        (r"exactly one of (\w+) and (\w+)", r"\1 与 \2 恰好写一个"),
+        (r"service for a session, else another kind", "session 用 service,其他用别的"),
+        (r"each field once", "每个字段写一次"),
+        (r"no identity number, telephone number or name", "不含身份证号、手机号、姓名"),
+        (r"an IANA time zone", "IANA 时区名,例如 Asia/Shanghai"),
+        (r"a name", "类型名"),
+        (r"until (.+)", r"不晚于 \1"),
+        (r"the worker alone writes transfers", "只有处理程序写入"),
+    )
+)
+
+
+def in_words_of(said: str) -> str:
+    """What is allowed, or what was found, as the person reads it; ids and forms as they are."""
+    if language() == "zh":
+        for pattern, zh in _ZH:
+            if found := pattern.fullmatch(said):
+                return found.expand(zh)
+    return said
+
+
+_WORDS: Final = {
+    # outcome: what the ledger made of a record
+    "posted": "入账",
+    "held": "暂缓",
+    "duplicate": "重复",
+    "refused": "退回",
+    "quarantined": "隔离",
+    # status: what became of a line that was sent
+    "accepted": "已接收",
+    "unknown": "未知",
+    # state: how the minutes of a line count
+    "effective": "有效",
+    "held_org": "待组织确认",
+    "held_province": "待省级确认",
+    "held_review": "待复核",
+    "rejected": "已驳回",
+    "valid": "有效",
+    "pending": "待入账",
+    # kind: where minutes come from
+    "service": "服务",
+    "manual": "补录",
+    "import": "转入",
+    "training": "培训",
+}
+
+
+def word(code: str) -> str:
+    """An outcome, status, state or kind as the person reads it; any other text as it is."""
+    return _WORDS.get(code, code) if language() == "zh" else code
