@@ -107,8 +107,7 @@ $(VENV)/bin/uv:
 $(VENV)/.run: requirements.lock pyproject.toml setup.py $(CORE) | $(VENV)/bin/uv
 	@$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	@rm -f *__mypyc*.so schemas/*.so ledger/*.so streams/*.so
-	@echo "编译核心(约一分钟) / compiling the core (about a minute; SHILU_COMPILE=0 does without)"
-	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps -e .
+	@$(BIN)/python -m deploy.compiling
 	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@
 

@@ -1,6 +1,6 @@
 """How the figures of organisations, projects and people look on a terminal, and what is in the way.
 
-Times are shown as `3h 20m`, never stored so.
+Lengths are shown as `3h 20m`, never stored so; times in tables to the minute.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,13 +14,16 @@ from deploy.trail_view import (
     bounds,
     cell,
     console,
+    heads,
     hours,
+    minute,
     sentence,
     show_breakdown,
     show_figures,
     show_quarantined,
     table,
 )
+from deploy.wording import column, word
 
 _MOST_ROWS = 60
 
@@ -97,7 +100,7 @@ def show_plan(answer: Answer) -> None:
         text(">缺席", ">absent"), text(">未报名", ">walk-ins"),
     )  # fmt: skip
     out.print(table("", columns, [
-        (_shift_name(row), _minute(row["start_at"]), row["site_id"],
+        (_shift_name(row), minute(row["start_at"]), row["site_id"],
          hours(row["planned_minutes"]),
          hours(row["minutes"]), bar(row["minutes"], largest), row["expected"], row["came"],
          max(row["absent"], row["no_shows"]), row["walk_ins"])
@@ -106,11 +109,6 @@ def show_plan(answer: Answer) -> None:
     if len(shown) < len(answer["shifts"]):
         out.print(text(f"  只列出最近 {len(shown)} 个;--json 有全部。",
                        f"  The newest {len(shown)} shifts; --json has all."))  # fmt: skip
-
-
-def _minute(moment: str | None) -> str:
-    """A time to the minute, in China's civil time as answers say it."""
-    return (moment or "")[:16].replace("T", " ")
 
 
 def _shift_name(row: Answer) -> str:
@@ -135,7 +133,7 @@ def show_headcount(answer: Answer) -> None:
         return
     rows = sorted(breakdown["rows"], key=lambda row: (-row["registered"], row["key"]))
     largest = max((row["registered"] for row in rows), default=0)
-    columns = [breakdown["by"], text("名称", "name"), text(">注册", ">registered"), "",
+    columns = [heads(breakdown["by"])[0], text("名称", "name"), text(">注册", ">registered"), "",
                text(">活跃", ">active"), text(">未注册", ">unregistered")]  # fmt: skip
     by_org = breakdown["by"] == "org"
     if by_org:
@@ -168,7 +166,7 @@ def show_overdue(answer: Answer) -> None:
                    "", text("最近", "newest"), text("事件", "event"))  # fmt: skip
         out.print(table(text("逾期记录", "recorded late"), columns, [
             (row["org_id"] or "-", row["name"], row["count"], bar(row["count"], largest),
-             row["newest"], row["event_id"])
+             minute(row["newest"]), row["event_id"])
             for row in late["orgs"]
         ]))  # fmt: skip
     for title, part in ((text("久未决定", "undecided"), answer["waiting"]),
@@ -208,7 +206,7 @@ def show_exceptions(answer: Answer) -> None:
                    text(">现在等待", ">waiting"), text("说明", "meaning"),
                    text("谁决定,用什么事件", "who decides, by which event"))  # fmt: skip
         out.print(table("", columns, [
-            (row["outcome"], row["reason"], row["count"], row["waiting"] or "", sentence(row),
+            (word(row["outcome"]), row["reason"], row["count"], row["waiting"] or "", sentence(row),
              ": ".join(part for part in (_who(row), " / ".join(row["events"])) if part))
             for row in answer["counts"]
         ]))  # fmt: skip
@@ -232,7 +230,7 @@ def show_waiting(out: Console, rows: Sequence[Answer]) -> None:
     )  # fmt: skip
     out.print(table(text("等待中", "waiting"), columns, [
         (row["reason"], row["volunteer_id"], row["session_id"] or row["grant_id"],
-         hours(row["minutes"]) if row["minutes"] else "", row["since"],
+         hours(row["minutes"]) if row["minutes"] else "", minute(row["since"]),
          " ".join(row["orgs"]) or _who(row))
         for row in rows
     ]))  # fmt: skip
@@ -244,8 +242,8 @@ def _show_newest(out: Console, records: Sequence[Answer]) -> None:
     columns = (text("入账时间", "recorded"), text("志愿者", "volunteer"), text("事件", "event"),
                text("结果", "outcome"), text("原因", "reason"), text("位置", "source"))  # fmt: skip
     out.print(table(text("最近", "newest"), columns, [
-        (row["recorded_at"], row["volunteer_id"], f"{row['event_type']} {row['event_id']}",
-         row["outcome"], row["reason"], row["source"])
+        (minute(row["recorded_at"]), row["volunteer_id"], f"{row['event_type']} {row['event_id']}",
+         word(row["outcome"]), row["reason"], row["source"])
         for row in records
     ]))  # fmt: skip
 
@@ -257,8 +255,15 @@ def _show_anomalies(out: Console, kinds: Iterable[Answer]) -> None:
         if not rows:
             out.print(cell(f"! {title}"))
             continue
-        columns = [name if isinstance(rows[0][name], str | None) else f">{name}"
+        columns = [column(name) if isinstance(rows[0][name], str | None) else f">{column(name)}"
                    for name in rows[0]]  # fmt: skip
         out.print(table(f"! {title}", columns, [
-            tuple(" ".join(v) if isinstance(v, list) else v for v in row.values()) for row in rows
+            tuple(_cell_of(name, value) for name, value in row.items()) for row in rows
         ]))  # fmt: skip
+
+
+def _cell_of(name: str, value: object) -> object:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    is_time = name in ("at", "since") or name.endswith("_at")
+    return minute(value) if is_time and isinstance(value, str) else value

@@ -26,9 +26,15 @@ def console() -> Console:
 
 
 def hours(minutes: int) -> str:
-    """Minutes as `Xh Ym`, with the sign in front."""
+    """Minutes as `Xh Ym`, or `X小时Y分`, with the sign in front."""
     whole, rest = divmod(abs(minutes), 60)
-    return f"{'-' if minutes < 0 else ''}{whole}h {rest}m"
+    sign = "-" if minutes < 0 else ""
+    return text(f"{sign}{whole}小时{rest}分", f"{sign}{whole}h {rest}m")
+
+
+def minute(moment: str | None) -> str:
+    """A time to the minute, in China's civil time as answers say it; it fits into a table."""
+    return (moment or "")[:16].replace("T", " ")
 
 
 def cell(value: object) -> Text:
@@ -211,7 +217,7 @@ def show_posting(out: Console, posting: Answer) -> None:
     mark = {"posted": "✔", "held": "◌", "refused": "✘", "duplicate": "="}[posting["outcome"]]
     out.print(cell(
         f"{mark} {posting['sequence']}. {posting['event_type']} {posting['event_id']}  "
-        f"{posting['outcome']}  {hours(posting['change_minutes'])} → "
+        f"{word(posting['outcome'])}  {hours(posting['change_minutes'])} → "
         f"{hours(posting['balance_minutes'])}"
     ))  # fmt: skip
     if posting["reason"]:
@@ -234,7 +240,8 @@ def show_posting(out: Console, posting: Answer) -> None:
                          ("recording_org_id", "project_id", "activity_id", "site_id")
                          if line[part])  # fmt: skip
         out.print(cell(
-            f"    {line['minutes']:+d} min  {line['service_date']}  {line['kind']}/{line['state']}"
+            f"    {line['minutes']:+d} {text('分钟', 'min')}  {line['service_date']}  "
+            f"{word(line['kind'])}/{word(line['state'])}"
             f"  {line['session_id'] or line['grant_id']}  {place}  {line['policy']}"
         ))  # fmt: skip
 

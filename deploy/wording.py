@@ -85,3 +85,21 @@ _WORDS: Final = {
 def word(code: str) -> str:
     """An outcome, status, state or kind as the person reads it; any other text as it is."""
     return _WORDS.get(code, code) if language() == "zh" else code
+
+
+_COLUMNS: Final = {
+    "at": "时间", "since": "自", "start_at": "开始", "end_at": "结束", "event_id": "事件",
+    "volunteer_id": "志愿者", "volunteers": "人数", "most_volunteers": "人数最多",
+    "actor_id": "经办",
+    "actor_ids": "经办", "decider_id": "决定人", "device_id": "设备", "session_id": "服务",
+    "grant_id": "补录", "grants": "补录数", "minutes": "分钟", "service_date": "服务日期",
+    "recording_org_id": "记录组织", "host_org_id": "接待组织", "org_id": "组织", "name": "名称",
+    "project_id": "项目", "activity_id": "活动", "site_id": "站点", "reason": "原因",
+    "first": "首个", "second": "其次", "grants_of_actor": "其补录数", "the_other_way": "反向",
+    "of_all": "占全部", "count": "条数", "days": "天数", "source": "位置",
+}  # fmt: skip
+
+
+def column(field: str) -> str:
+    """The head of a column that is named after a field of an answer."""
+    return _COLUMNS.get(field, field) if language() == "zh" else field
