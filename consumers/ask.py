@@ -162,7 +162,7 @@ def find_owner(at: At) -> Owner | None:
         if abs(process.create_time() - said["created"]) > _CLOCK_SECONDS:
             return None
         facts = said["facts"]
-    except (FileNotFoundError, ValueError, KeyError, psutil.NoSuchProcess):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, psutil.Error):
         return None
     url = f"http://127.0.0.1:{facts['port']}"
     try:

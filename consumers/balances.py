@@ -15,28 +15,6 @@ from schemas.topics import ACCOUNTS, POSTINGS
 Totals = dict[tuple[str, str], int]
 """Kind and state -> minutes, without zeros."""
 
-_LOOK_BACK_OFFSETS = 64
-
-
-def newest_state(log: Log, partition: int) -> PartitionState | None:
-    """Where the worker stands in a partition: the newest state record, looked for from the end."""
-    place = Place(ACCOUNTS, partition)
-    begin, end = log.begins([place])[place], log.ends([place])[place]
-    distance = _LOOK_BACK_OFFSETS
-    while True:
-        start = max(begin, end - distance)
-        found = None
-        for records in log.read(place, start, end):
-            for record in records:
-                if (record.key or b"").startswith(b"@") and record.value is not None:
-                    found = record.value
-        if found is not None:
-            state = decode_output(found)
-            return state if isinstance(state, PartitionState) else None
-        if start == begin:
-            return None
-        distance *= 8
-
 
 def read_accounts(log: Log, partition: int) -> tuple[dict[str, bytes], PartitionState | None]:
     """The newest account record of each volunteer, as bytes, and the state they belong to.

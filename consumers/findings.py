@@ -43,7 +43,9 @@ class Findings:
 class Report:
     """The answer: `red` names what differs, `behind` what is still to come, by place.
 
-    `worker_behind` are facts without a posting yet, `trail_behind` records not in the trail yet.
+    `worker_behind` are facts without a posting yet, `trail_behind` records not in the trail yet;
+    `open_transactions` are places whose records wait for a transaction's end, with its first
+    offset. `gaps` were accepted by somebody: what the log lacks there was not compared.
     """
 
     state: Literal["green", "behind", "red"]
@@ -52,6 +54,8 @@ class Report:
     trail_behind: dict[str, int]
     difference_count: int
     differences: list[Difference]
+    open_transactions: dict[str, int] = field(default_factory=dict)
+    gaps: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -60,7 +64,11 @@ class Report:
 
 
 def report(
-    findings: Findings, worker_behind: dict[str, int], trail_behind: dict[str, int]
+    findings: Findings,
+    worker_behind: dict[str, int],
+    trail_behind: dict[str, int],
+    open_transactions: dict[str, int],
+    gaps: list[str],
 ) -> Report:
     """Red beats behind: what is missing now may come, what differs will not mend itself."""
     behind: Iterable[int] = (*worker_behind.values(), *trail_behind.values())
@@ -71,4 +79,6 @@ def report(
         trail_behind,
         findings.difference_count,
         list(findings.differences),
+        open_transactions,
+        gaps,
     )

@@ -54,6 +54,7 @@ class Log:
         self._start_seconds = start_seconds
         self._follows = follows
         self._reading: dict[Place, int] = {}
+        self._uncommitted: KafkaConsumer | None = None
         # Without the C library it takes 0.2 s of CPU for each megabyte. The broker has checked the
         # sum when the batch came in, and TCP guards the way to here.
         self._checks_crcs = importlib.util.find_spec("crc32c") is not None
@@ -117,20 +118,26 @@ class Log:
     def close(self) -> None:
         """Close the connections; takes seconds at most."""
         self._close()
+        self._close_uncommitted()
 
     def places(self, topics: Iterable[str]) -> list[Place]:
         """All partitions of the topics; raises LogError `topic_missing` naming every absentee."""
         wanted = list(topics)
+        missing = self.absent(wanted)
+        if missing:
+            raise LogError("topic_missing", ", ".join(missing))
         with self._asked() as consumer:
-            there = consumer.topics()
-            missing = [topic for topic in wanted if topic not in there]
-            if missing:
-                raise LogError("topic_missing", ", ".join(missing))
             return [
                 Place(topic, partition)
                 for topic in wanted
                 for partition in sorted(consumer.partitions_for_topic(topic))
             ]
+
+    def absent(self, topics: Iterable[str]) -> list[str]:
+        """Those of the topics that do not exist; raises LogError `kafka_unreachable`."""
+        with self._asked() as consumer:
+            there = consumer.topics()
+        return [topic for topic in topics if topic not in there]
 
     def begins(self, places: Iterable[Place]) -> dict[Place, int]:
         """The first offset still kept of each place."""
@@ -141,6 +148,30 @@ class Log:
         """The offset after the last committed one of each place."""
         with self._asked() as consumer:
             return _all_of(consumer.end_offsets, _partitions(places))
+
+    def tops(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The offset after the last one of each place, committed or not."""
+        try:
+            if self._uncommitted is None:
+                self._uncommitted = KafkaConsumer(
+                    bootstrap_servers=self._bootstrap.split(","),
+                    client_id="shilu-tops",
+                    isolation_level="read_uncommitted",
+                    enable_auto_commit=False,
+                    allow_auto_create_topics=False,
+                    bootstrap_timeout_ms=int(self._start_seconds * 1000),
+                    metrics_enabled=False,
+                )
+            return _all_of(self._uncommitted.end_offsets, _partitions(places))
+        except KafkaError as error:
+            self._close_uncommitted()
+            raise LogError("kafka_unreachable", self._bootstrap) from error
+
+    def _close_uncommitted(self) -> None:
+        consumer, self._uncommitted = self._uncommitted, None
+        if consumer is not None:
+            with suppress(KafkaError, OSError):
+                consumer.close(timeout_ms=_CLOSE_MS)
 
     def seek(self, starts: Mapping[Place, int]) -> None:
         """Read these places, and only these, from these offsets on."""
@@ -230,17 +261,17 @@ class Log:
         """How many records there are from each start to each end; places with none are left out.
 
         Without `ends` to where the log ends now. Beyond `counted_max` the distance in offsets
-        stands for the count.
+        stands for the count, unless nothing lies there but markers and aborted records.
         """
-        far, near = Counter[Place](), {}
+        counts, near = Counter[Place](), {}
         for place, end in (self.ends(starts) if ends is None else ends).items():
-            if end - starts[place] > counted_max:
-                far[place] = end - starts[place]
-            else:
+            if end - starts[place] <= counted_max:
                 near[place] = (starts[place], end)
+            elif any(self.read(place, starts[place], end, records_max=1)):
+                counts[place] = end - starts[place]
         for place, records in self.read_all(near):
-            far[place] += len(records)
-        return dict(far)
+            counts[place] += len(records)
+        return dict(counts)
 
 
 def _partitions(places: Iterable[Place]) -> list[TopicPartition]:

@@ -6,11 +6,14 @@ Counts take one byte for each input record, so ten million records cost ten mega
 from collections.abc import Iterable, Mapping
 
 from consumers.findings import Difference, Findings
+from consumers.gaps import GAP_ACCEPTED, GAP_REASON, gap_by_id
 from consumers.rows import TABLES, Place, Record, Row
 from schemas.topics import POSTINGS
 
 _POSTED = TABLES["posting"].names
 _INDEX, _OFFSET = _POSTED.index("posting_index"), _POSTED.index("offset")
+_POSTED_TYPE, _POSTED_ID = _POSTED.index("event_type"), _POSTED.index("event_id")
+_REASON, _DETAIL = (TABLES["quarantine"].names.index(name) for name in ("reason", "detail"))
 _TYPE, _EVENT_ID, _VOLUNTEER_ID = (
     TABLES["event"].names.index(name) for name in ("type", "event_id", "volunteer_id")
 )
@@ -35,11 +38,26 @@ class Outcomes:
             if is_posting:
                 self._check_index(place, row, findings)
             topic, partition, offset = (row[column] for column in columns)
+            if is_posting and row[_POSTED_TYPE] == GAP_ACCEPTED:
+                self._forget(self._posted, row[_POSTED_ID])
+                continue
+            if not is_posting and row[_REASON] == GAP_REASON:
+                self._forget(self._quarantined, row[_DETAIL].partition(":")[0])
+                continue
             counts = (self._posted if is_posting else self._quarantined).get(
                 Place(topic, partition)
             )
             if counts is not None and 0 <= offset < len(counts):
                 counts[offset] = min(_MANY, counts[offset] + 1)
+
+    def _forget(self, counted: Mapping[Place, bytearray], event_id: str) -> None:
+        """What was judged of an accepted gap's offsets before belongs to records that are gone; a
+        log that had been shorter gives these offsets to others after it."""
+        gap = gap_by_id(event_id)
+        if gap is not None and gap.place in counted:
+            counts = counted[gap.place]
+            end = min(len(counts), max(gap.end, gap.first))
+            counts[gap.first : end] = bytes(max(0, end - gap.first))
 
     def _check_index(self, place: Place, row: Row, findings: Findings) -> None:
         index, expected = row[_INDEX], self._next_index.get(place.partition, 0)
@@ -88,10 +106,10 @@ class Outcomes:
                 )
             )
 
-    def finish(self, place: Place, below: int, findings: Findings) -> None:
-        """After the last chunk, at offset `below`: what names a record that there is not."""
+    def finish(self, place: Place, begin: int, below: int, findings: Findings) -> None:
+        """After the last chunk, from `begin` to `below`: what names a record that there is not."""
         for code, counts in (("posting", self._posted), ("quarantine", self._quarantined)):
-            for offset, n in enumerate(counts[place][:below]):
+            for offset, n in enumerate(counts[place][begin:below], begin):
                 if n:
                     where = f"{place}/{offset}"
                     detail = "names an offset where the log has no record"

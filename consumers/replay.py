@@ -12,6 +12,7 @@ from itertools import groupby
 from random import Random
 from typing import Any
 
+from consumers.gaps import GAP_ACCEPTED, GAP_REASON
 from consumers.log import Log
 from consumers.notes import BadNote, Checkpoint, Note
 from consumers.origins import first_recorded, partition_of
@@ -128,7 +129,7 @@ class _Reader:
         self.quarantined = {
             (entry.source_topic, entry.source_offset)
             for entry in map(_output, self._all(QUARANTINE))
-            if isinstance(entry, Quarantined)
+            if isinstance(entry, Quarantined) and entry.reason != GAP_REASON
         }
         self.facts: Mapping[str, deque[Record]] = {t: deque(self._all(t)) for t in FACTS}
         self.catalogue = deque(self._all(CATALOGUE, 0))
@@ -205,6 +206,10 @@ def _in_order(read: _Reader) -> tuple[Replayed, Transfers]:
         recorded = [record.value or b"" for record in group]
         first = decode_output(recorded[0])
         assert isinstance(first, Posting)
+        if first.event_type == GAP_ACCEPTED:
+            # No fact makes it: somebody says that facts are gone, which the totals then show.
+            written += recorded
+            continue
         while read.catalogue and read.catalogue[0].offset < first.catalogue_offset:
             _learn(catalogue, read.catalogue.popleft())
         fact = _next_fact(read, topic, offset, found)

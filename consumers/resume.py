@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from consumers.gaps import Gap, accepted
 from consumers.heads import Heads, head_of
 from consumers.log import Log
 from consumers.rows import TABLES, Place, Record, arrow, rows_of, tables_of
@@ -20,17 +21,20 @@ class SinkError(Exception):
 def starts(log: Log, held: Heads, places: list[Place]) -> dict[Place, int]:
     """Where to read from: the last record that the trail has, so that `prove` can compare it.
 
-    Raises SinkError when the log ends before the trail does, or begins after it.
+    Raises SinkError when the log ends before the trail does, or begins after it; unless somebody
+    has accepted that what lies between is gone.
     """
     begins, ends = log.begins(places), log.ends(places)
+    gaps = {p: Gap(p, head, begins[p]) for p in places if (head := head_of(held, p)) < begins[p]}
+    known = accepted(log, gaps.values())
     found = {}
     for place in places:
         head = head_of(held, place)
         if head > ends[place]:
             raise SinkError("foreign_log", f"{place}: trail {head}, log {ends[place]}")
-        if head < begins[place]:
+        if place in gaps and gaps[place] not in known:
             raise SinkError("log_gap", f"{place}: trail {head}, log from {begins[place]}")
-        found[place] = head - 1 if head > begins[place] else head
+        found[place] = head - 1 if head > begins[place] else begins[place]
     return found
 
 

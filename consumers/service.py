@@ -147,4 +147,7 @@ def _write_down(owner_file: Path, port: int, token: str) -> None:
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
         json.dump(said, file)
+        # A note that a power cut has met must not be an empty one.
+        file.flush()
+        os.fsync(file.fileno())
     new.replace(owner_file)

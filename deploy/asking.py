@@ -98,16 +98,7 @@ def require_known(found: object, name: str, what: What) -> None:
     near = ask("nearest", what=what, name=name)
     if near == name:
         return
-    from deploy.trail_check import behind_count
-
-    zh, late = _WHAT[what], behind_count(Settings(), _BEHIND_SECONDS)
-    if late is None:
-        why_zh = "连不上 Kafka,无法得知审计库落后多少"
-        why = "how far the trail is behind cannot be told, as Kafka does not answer"
-    elif late:
-        why_zh, why = f"审计库还落后 {late} 条记录", f"the trail is behind by {late} records"
-    else:
-        why_zh, why = "审计库没有落后", "the trail is not behind"
+    zh, (why_zh, why) = _WHAT[what], _lateness()
     fix_zh = "请检查编号" if near is None else f"是不是 {near}?"
     fix = "check the id" if near is None else f"did you mean {near}?"
     raise ShiluError(
@@ -117,3 +108,30 @@ def require_known(found: object, name: str, what: What) -> None:
         field="id",
         exit_code=EXIT_NOT_THERE,
     )
+
+
+def _lateness() -> tuple[str, str]:
+    """Whether what is not in the trail may still come into it, in Chinese and English."""
+    from deploy.trail_check import trail_lags
+
+    lags = trail_lags(Settings(), _BEHIND_SECONDS)
+    if lags is None:
+        return (
+            "连不上 Kafka,无法得知审计库落后多少",
+            "how far the trail is behind cannot be told, as Kafka does not answer",
+        )
+    late = sum(lag.records for lag in lags)
+    open_at = [f"{lag.place} offset {lag.open[0]}" for lag in lags if lag.open is not None]
+    if open_at:
+        where = ", ".join(open_at)
+        return (
+            f"尚未到:审计库还落后 {late} 条记录,在等待未结束的事务:{where}",
+            f"not yet: the trail is behind by {late} records, held up by an open transaction at "
+            f"{where}",
+        )
+    if late:
+        return (
+            f"尚未到:审计库还落后 {late} 条记录",
+            f"not yet: the trail is behind by {late} records",
+        )
+    return "审计库没有落后", "the trail is not behind"

@@ -89,8 +89,11 @@ class Broker:
         if found is None:
             return None
         broker._process, facts = found
-        broker.port, broker._port_is_open = int(facts["port"]), False
-        stem = str(facts["aot_recorded"])
+        try:
+            broker.port, broker._port_is_open = int(facts["port"]), False
+        except (KeyError, ValueError):
+            return None
+        stem = str(facts.get("aot_recorded", ""))
         broker._aot_recorded = Path(stem) if stem else None
         return broker
 
@@ -158,7 +161,10 @@ class Broker:
         self._forget()
 
     def kill(self) -> None:
-        """End the broker at once (SIGKILL), as a power cut would; nothing if it isn't running."""
+        """End the broker at once (SIGKILL); nothing if it isn't running.
+
+        No power cut: what was written stays in the system's page cache and reaches the disk.
+        """
         if self.is_running:
             with suppress(ProcessLookupError):
                 # The whole group: a JVM that writes its AOT cache has a child.

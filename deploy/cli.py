@@ -2,8 +2,10 @@
 
 import gc
 import importlib
+import importlib.metadata
 import json
 import sys
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -29,6 +31,7 @@ COMMANDS = {
     "recognition": ("evaluations", "recognition", "benefit"),
     "figures": ("org", "plan", "overdue", "headcount"),
     "vault": ("vault", "forget"),
+    "mend": ("accept-gap", "set-aside"),
     "demo": ("demo",),
 }
 """Module of deploy.commands -> the commands it adds through `register`."""
@@ -41,13 +44,31 @@ def build(asked: str = "") -> typer.Typer:
     @app.callback(
         help=text("实录:志愿服务时长台账。", "shilu: the veritable record of volunteer service."),
     )
-    def root() -> None:
+    def root(
+        version: Annotated[
+            bool,
+            typer.Option(
+                "--version",
+                help=text("显示版本", "show the version"),
+                is_eager=True,
+                callback=_show_version,
+            ),
+        ] = False,
+    ) -> None:
         pass
 
+    if asked == "--version":
+        return app
     modules = [module for module, names in COMMANDS.items() if asked in names] or list(COMMANDS)
     for name in modules:
         importlib.import_module(f"deploy.commands.{name}").register(app)
     return app
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"shilu {importlib.metadata.version('shilu')}")
+        raise typer.Exit
 
 
 def main() -> None:

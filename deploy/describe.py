@@ -86,12 +86,13 @@ event is refused as `personal_data`, and what was found is not repeated.
 Examples of every type, as JSON and as bytes, are in `schemas/examples/good`, what is turned back
 and why in `schemas/examples/bad`, the reason codes in `schemas/reasons.json`.
 
-导入(`HoursImported`):`row_hash` 是来源行的哈希。两行读来一样而都是真的,哈希里要连同它在相同行中的次序(第几行),两行才都算;
-没有这样做的,台账按 `batch_id` 数:一批的第 n 行就是别批的第 n 行。重试沿用 `event_id`。
-Imports (`HoursImported`): `row_hash` is the hash of the source row. Where two real rows read alike it
-covers the row's place among the equal ones (first, second), so that both count; where it does not,
-the ledger counts by `batch_id`: the n-th of a batch is the n-th of any other. A second try keeps its
-`event_id`.
+导入(`HoursImported`):`row_hash` 是来源行的哈希。两行读来一样而都是真的,哈希里要连同它在相同行
+中的次序(第几行),两行才都算;没有这样做的,台账按 `batch_id` 数:一批的第 n 行就是别批的第 n 行。
+重试沿用 `event_id`。
+Imports (`HoursImported`): `row_hash` is the hash of the source row. Where two real rows read alike
+it covers the row's place among the equal ones (first, second), so that both count; where it does
+not, the ledger counts by `batch_id`: the n-th of a batch is the n-th of any other. A second try
+keeps its `event_id`.
 
 ## 分区 · Partitions
 

@@ -1,63 +1,20 @@
-"""How far the workers are behind the facts, as Kafka knows it."""
+"""How far the ledger is behind the facts, for who waits for it."""
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from kafka import KafkaConsumer, TopicPartition
-
-from schemas.topics import FACTS
-
-_MARKERS_MAX = 1_000
-"""A lag of more is not looked into: that many transactions and no record would be seen as a lag."""
+if TYPE_CHECKING:
+    from consumers.lag import Lag
 
 
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """One fact partition: the next offset to be folded, and where its log ends."""
+def worker_lag(bootstrap: str) -> "list[Lag]":
+    """Every fact partition: what the ledger holds of it, and where its log ends.
 
-    topic: str
-    partition: int
-    position: int
-    end: int
-
-    @property
-    def records(self) -> int:
-        """Records not folded yet."""
-        return self.end - self.position
-
-
-def worker_lag(bootstrap: str, app_id: str) -> list[Lag]:
-    """The lag of every fact partition; a group that never committed stands at 0.
-
-    Raises kafka-python's errors when nobody answers.
+    Raises ShiluError `no_broker`, `topic_missing`.
     """
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap,
-        group_id=app_id,
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-    )
-    try:
-        tps = [
-            TopicPartition(topic, partition)
-            for topic in FACTS
-            for partition in sorted(consumer.partitions_for_topic(topic) or ())
-        ]
-        ends = consumer.end_offsets(tps)
-        lags = [Lag(tp.topic, tp.partition, consumer.committed(tp) or 0, ends[tp]) for tp in tps]
-        return [_without_markers(consumer, lag) for lag in lags]
-    finally:
-        consumer.close()
+    # What reads the log takes a second to import.
+    from consumers.lag import ledger_positions, measure
+    from consumers.log import Log
+    from deploy.trail_errors import trail_errors
 
-
-def _without_markers(consumer: KafkaConsumer, lag: Lag) -> Lag:
-    """What workers write among the facts is written in transactions, whose markers take offsets,
-    too: no lag where nothing but markers is left."""
-    if not 0 < lag.records <= _MARKERS_MAX:
-        return lag
-    tp = TopicPartition(lag.topic, lag.partition)
-    consumer.assign([tp])
-    consumer.seek(tp, lag.position)
-    while consumer.position(tp) < lag.end:
-        if consumer.poll(timeout_ms=500, max_records=1):
-            return lag
-    return Lag(lag.topic, lag.partition, lag.end, lag.end)
+    with trail_errors(), Log(bootstrap) as log:
+        return measure(log, ledger_positions(log))

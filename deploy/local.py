@@ -6,7 +6,7 @@ import psutil
 
 from deploy.broker import Broker
 from deploy.errors import ShiluError
-from deploy.pidfile import write_pidfile
+from deploy.pidfile import claim_pidfile, drop_pidfile, read_pidfile
 from deploy.settings import Settings
 
 
@@ -20,6 +20,15 @@ def bootstrap(settings: Settings) -> str:
     if settings.bootstrap:
         return settings.bootstrap
     broker = Broker.attach(kafka_dir(settings))
+    if broker is None and read_pidfile(note_path(settings, "up")) is not None:
+        log = settings.place / "log" / "up.log"
+        raise ShiluError(
+            "no_broker",
+            f"本机 Kafka 已停止,正在运行的 shilu up 会重新启动它:请稍后重试;仍不行请看 {log},"
+            "再运行 shilu down 和 shilu up。",
+            f"The local Kafka has stopped, and the `shilu up` that runs starts it again: try in a "
+            f"moment; if that does not help look into {log}, then run `shilu down` and `shilu up`.",
+        )
     if broker is None:
         raise ShiluError(
             "no_broker",
@@ -35,8 +44,16 @@ def note_path(settings: Settings, name: str) -> Path:
 
 
 def note_process(settings: Settings, name: str, **facts: str | int) -> Path:
-    """Note this process, so that `shilu status` and `shilu down` find it."""
+    """Note this process, so that `shilu status` and `shilu down` find it: the note's path.
+
+    Under NAME-PID where another process of that name runs. `forget_process` removes it; who is
+    killed leaves it behind, and is missed by `shilu status`.
+    """
     path = note_path(settings, name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_pidfile(path, psutil.Process(), **facts)
-    return path
+    return claim_pidfile(path, psutil.Process(), **facts)
+
+
+def forget_process(note: Path) -> None:
+    """Remove this process's note."""
+    drop_pidfile(note, psutil.Process())

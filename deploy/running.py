@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 STOP_SECONDS = 12.0
 """How long a process may take to end before it is killed."""
 
+_UP_SECONDS = STOP_SECONDS + 90.0
+"""How long `up` may take, which ends all others in order and lets Java write its cache."""
+
+UP = "up"
+"""The name of `shilu up` itself."""
+
 TRAIL = "trail"
 """The name of the sink, which owns the trail and notes itself in a file of its own form."""
 
@@ -71,22 +77,43 @@ def running(settings: Settings) -> dict[str, psutil.Process]:
     return found
 
 
+def noted(settings: Settings) -> list[str]:
+    """The names of all notes: of processes that run, and of those that ended without a word."""
+    return sorted(path.stem for path in (settings.place / "run").glob("*.json"))
+
+
+def started(settings: Settings) -> list[str]:
+    """What a running `shilu up` has started, in its order."""
+    found = read_pidfile(note_path(settings, UP))
+    return [] if found is None else str(found[1].get("services", "")).split()
+
+
 def end_leftovers(settings: Settings) -> list[str]:
-    """End every noted process and the local broker; the names of what was ended."""
-    ended = []
-    for name, process in running(settings).items():
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-        deadline = time.monotonic() + STOP_SECONDS
-        while lives(process) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        with suppress(psutil.NoSuchProcess):
-            if lives(process):
-                process.kill()
-        note_path(settings, name).unlink(missing_ok=True)
-        ended.append(name)
+    """End every noted process and the local broker; the names of what was ended.
+
+    `up` comes first, for it would start the others again, and ends them itself, in order. Notes of
+    what had ended before go as well: nothing is missed any more.
+    """
+    found = running(settings)
     broker = Broker.attach(kafka_dir(settings))
+    ended = sorted(found, key=lambda name: name != UP)
+    for name in ended:
+        _end(found[name], _UP_SECONDS if name == UP else STOP_SECONDS)
+    for name in noted(settings):
+        if read_pidfile(note_path(settings, name)) is None:
+            note_path(settings, name).unlink(missing_ok=True)
     if broker is not None:
         broker.stop()
         ended.append("kafka")
     return ended
+
+
+def _end(process: psutil.Process, patience_seconds: float) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.terminate()
+    deadline = time.monotonic() + patience_seconds
+    while lives(process) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    with suppress(psutil.NoSuchProcess):
+        if lives(process):
+            process.kill()

@@ -54,9 +54,10 @@ _TEXTS = {
         "`shilu reconcile`.",
     ),
     "log_shrunk": (
-        "Kafka 中的台账比已封存的短({0}):没有签署任何新内容。请从备份恢复主题。",
+        "Kafka 中的台账比已封存的短({0}):没有签署任何新内容。"
+        "请从备份恢复主题;无法恢复时见 shilu set-aside。",
         "The ledger in Kafka is shorter than what is sealed ({0}): nothing new was signed. Restore "
-        "the topic from a backup.",
+        "the topic from a backup, or see `shilu set-aside`.",
     ),
     "not_sealed": (
         "还没有封存到这一条({0}):请稍后重试,或运行 shilu seal --once。",

@@ -22,7 +22,8 @@ from consumers.watchdog import Watchdog
 from consumers.witnesses import Witness
 from deploy.errors import ShiluError
 from deploy.lang import text
-from deploy.local import bootstrap, note_process
+from deploy.local import bootstrap, forget_process, note_process
+from deploy.repeats import leave_out_repeats
 from deploy.running import SEALER
 from deploy.seal_errors import seal_errors
 from deploy.settings import Settings
@@ -75,6 +76,7 @@ def run_sealer(
     level = logging.WARNING if once else logging.INFO
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    leave_out_repeats()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -94,7 +96,7 @@ def run_sealer(
         again = stack.enter_context(Log(address))
         if not once:
             note = note_process(settings, SEALER)
-            stack.callback(note.unlink, missing_ok=True)
+            stack.callback(forget_process, note)
             typer.echo(text(f"正在封存到 {folder}", f"sealing into {folder}"))
             sys.stdout.flush()
         while True:
@@ -136,15 +138,3 @@ def _await_other(settings: Settings, terms: Terms, address: str) -> None:
                 raise SealError("seal_locked", str(settings.place / "seal"))
             time.sleep(_POLL_SECONDS)
     typer.echo(text("封存进程在运行,已全部封存", "a sealer is at work: everything is sealed"))
-
-
-def seal_behind(settings: Settings, address: str) -> int | None:
-    """Entries that no published checkpoint covers; None where nothing is sealed from here.
-
-    Sealed more than there is counts as well: that is no less out of step. Raises ShiluError.
-    """
-    if not has_keys(settings):
-        return None
-    with seal_errors(), Log(address) as log:
-        keys = keyring.public_keys(keys_of(settings)).keys
-        return sum(map(abs, unsealed(log, keys[0].name, keys).values()))

@@ -12,12 +12,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deploy.broker import Broker
 from deploy.errors import ShiluError
-from deploy.local import kafka_dir, note_path
+from deploy.local import note_path
+from deploy.local_kafka import LocalKafka, Say
+from deploy.pidfile import read_pidfile
+from deploy.rotation import rotate, tail
 from deploy.running import SEALER, STOP_SECONDS, TRAIL, health
 from deploy.settings import Settings
-from deploy.topics_admin import Wanted, create, describe, differences, fix, in_words
+from deploy.topics_admin import (
+    Wanted,
+    create,
+    describe,
+    differences,
+    fix,
+    in_words,
+    replicas_allowed,
+)
 from producers.errors import ProducerError
 from schemas.topics import ALL
 
@@ -26,8 +36,7 @@ _READY_SECONDS = 60.0
 _CALM_SECONDS = 60.0
 _SEAL_SECONDS = "2"
 
-Say = Callable[[str, str], None]
-"""Told each step in Chinese and English."""
+_LOGS_EVERY_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -47,14 +56,15 @@ class _Child:
 class Stack:
     """Kafka (unless a cluster is named), workers, the sink and the sealer; a context manager.
 
-    A service that ends by itself is started again; `watch` returns only when `stopping` says so.
+    A service that ends by itself is started again, Kafka too; `watch` returns only when `stopping`
+    says so.
     """
 
     def __init__(self, settings: Settings, *, workers: int, say: Say) -> None:
         self._settings = settings
         self._workers = workers
         self._say = say
-        self._broker: Broker | None = None
+        self._kafka: LocalKafka | None = None
         self._children: list[_Child] = []
         self.bootstrap = settings.bootstrap
 
@@ -63,18 +73,9 @@ class Stack:
         if self.bootstrap:
             self._say(f"Kafka:{self.bootstrap}", f"Kafka: {self.bootstrap}")
             return
-        began = time.monotonic()
-        self._broker = Broker(
-            kafka_dir(self._settings),
-            port=self._settings.kafka_port,
-            java=self._settings.java or None,
-        ).start()
-        self.bootstrap = self._broker.bootstrap
-        took = time.monotonic() - began
-        self._say(
-            f"Kafka 4.1 已启动:{self.bootstrap}({took:.1f} 秒)",
-            f"Kafka 4.1 runs at {self.bootstrap} ({took:.1f} s)",
-        )
+        self._kafka = LocalKafka(self._settings, self._say)
+        self._kafka.start()
+        self.bootstrap = self._kafka.bootstrap
 
     def start_services(self) -> None:
         """Start workers, sink and sealer and wait until each of them answers.
@@ -111,12 +112,20 @@ class Stack:
         """Is there a key to seal with, now at least?"""
         from deploy.seal_process import ensure_keys, has_keys, keys_of
 
-        if self._broker is None:
-            return has_keys(self._settings)
+        if self._kafka is None:
+            if not has_keys(self._settings):
+                self._say(
+                    "没有封存密钥:此处不封存任何内容;要在本机封存请运行 shilu keys init",
+                    "there is no key: nothing is sealed from here; to seal on this machine run "
+                    "`shilu keys init`",
+                    bad=True,
+                )
+                return False
+            return True
         try:
             made = ensure_keys(self._settings, self.bootstrap)
         except ShiluError as error:
-            self._say(error.zh, error.en)
+            self._say(error.zh, error.en, bad=True)
             return False
         if made is not None:
             folder = keys_of(self._settings)
@@ -128,7 +137,6 @@ class Stack:
         return True
 
     def _spawn(self, name: str, arguments: tuple[str, ...], ends: int = 0) -> None:
-        note_path(self._settings, name).unlink(missing_ok=True)
         log = self._settings.place / "log" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         environment = {
@@ -159,7 +167,7 @@ class Stack:
 
     def _failed(self, child: _Child, en: str, zh: str) -> ShiluError:
         log = self._log(child)
-        lines = log.read_text("utf-8", "replace").strip().splitlines()
+        lines = tail(log)
         last = lines[-1][-300:] if lines else ""
         return ShiluError(
             "service_died",
@@ -170,7 +178,14 @@ class Stack:
     def watch(self, stopping: Callable[[], bool]) -> None:
         """Keep the services running until told to stop."""
         told: set[int] = set()
+        looked_at = float("-inf")
         while not stopping():
+            if self._kafka is not None:
+                self._kafka.watch()
+            if time.monotonic() - looked_at > _LOGS_EVERY_SECONDS:
+                for log in (self._settings.place / "log").glob("*.log"):
+                    rotate(log)
+                looked_at = time.monotonic()
             for child in [c for c in self._children if c.process.poll() is not None]:
                 if child.process.pid not in told:
                     told.add(child.process.pid)
@@ -196,6 +211,7 @@ class Stack:
             f"日志 {self._log(child)}",
             f"{child.name} ended (code {child.process.returncode}) and is started again; "
             f"see {self._log(child)}",
+            bad=True,
         )
 
     def _log(self, child: _Child) -> Path:
@@ -213,11 +229,14 @@ class Stack:
             except subprocess.TimeoutExpired:
                 child.process.kill()
                 child.process.wait()
-            note_path(self._settings, child.name).unlink(missing_ok=True)
+            note = note_path(self._settings, child.name)
+            # Killed, it has left it; another process of its name keeps its own.
+            if read_pidfile(note) is None:
+                note.unlink(missing_ok=True)
         self._children.clear()
-        if self._broker is not None:
-            self._broker.stop()
-            self._broker = None
+        if self._kafka is not None:
+            self._kafka.stop()
+            self._kafka = None
 
     def __enter__(self) -> Self:
         return self
@@ -231,9 +250,13 @@ class Stack:
         self.stop()
 
 
-def ensure_topics(bootstrap: str, wanted: Wanted) -> None:
-    """Create the topics that are missing; raises ShiluError where one is unlike what is wanted."""
+def ensure_topics(bootstrap: str, partitions: int, producer_time: bool, say: Say) -> None:
+    """Create the topics that are missing, with the replicas that the cluster allows, and say so.
+
+    Raises ShiluError where one is unlike what is wanted.
+    """
     try:
+        wanted = Wanted(partitions, producer_time, replicas_allowed(bootstrap), is_default=True)
         found = describe(bootstrap)
         for difference in differences(found, wanted):
             zh, en = fix(difference)
@@ -246,5 +269,19 @@ def ensure_topics(bootstrap: str, wanted: Wanted) -> None:
         missing = [topic for topic in ALL if topic.name not in found]
         if missing:
             create(bootstrap, wanted, missing)
+            n = wanted.replication
+            say(
+                f"已创建主题 {len(missing)} 个,每个分区 {n} 个副本",
+                f"created {len(missing)} topics, {n} replica(s) of each partition",
+            )
+        fewer = [n for n, one in found.items() if one.replication < wanted.replication]
+        if fewer:
+            say(
+                f"集群可有 {wanted.replication} 个副本,这些主题较少:{'、'.join(fewer)};"
+                "请用 kafka-reassign-partitions 增加",
+                f"the cluster allows {wanted.replication} replicas, these topics have fewer: "
+                f"{', '.join(fewer)}; add them with kafka-reassign-partitions",
+                bad=True,
+            )
     except ProducerError as error:
         raise in_words(error) from error

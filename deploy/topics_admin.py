@@ -18,6 +18,9 @@ from producers.errors import (
 )
 from schemas.topics import ALL, Topic, broker_config
 
+REPLICAS_MAX = 3
+"""Replicas of a partition where nobody asks for a number and the cluster has the brokers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -40,15 +43,29 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How the topics are asked for."""
+    """How the topics are asked for.
+
+    `replication` is what new ones get; where it was not asked for (`is_default`), what existing
+    ones have is no difference.
+    """
 
     partitions: int
     producer_time: bool
     replication: int
+    is_default: bool = False
 
     def partitions_of(self, topic: Topic) -> int:
         """The partition count of one topic."""
         return 1 if topic.single else self.partitions
+
+
+def replicas_allowed(bootstrap: str) -> int:
+    """How many replicas the cluster lets a partition have, three at most; raises BrokerUnreachable.
+
+    With three, one may be lost and everything acknowledged is still there twice.
+    """
+    with open_admin(bootstrap) as admin:
+        return min(REPLICAS_MAX, len(admin.describe_cluster()["brokers"]))
 
 
 def describe(bootstrap: str) -> dict[str, Found]:
@@ -82,7 +99,7 @@ def differences(found: Mapping[str, Found], wanted: Wanted) -> list[Difference]:
         count = wanted.partitions_of(topic)
         if there.partitions != count:
             unlike.append(Difference(topic.name, "partitions", str(there.partitions), str(count)))
-        if there.replication < wanted.replication:
+        if there.replication < wanted.replication and not wanted.is_default:
             unlike.append(
                 Difference(
                     topic.name, "replication", str(there.replication), str(wanted.replication)
@@ -106,7 +123,11 @@ def create(bootstrap: str, wanted: Wanted, topics: Sequence[Topic]) -> None:
         topic.name: {
             "num_partitions": wanted.partitions_of(topic),
             "replication_factor": wanted.replication,
-            "configs": broker_config(topic, producer_time=wanted.producer_time),
+            "configs": {
+                **broker_config(topic, producer_time=wanted.producer_time),
+                # Else one replica alone may acknowledge, and be lost.
+                **({"min.insync.replicas": "2"} if wanted.replication >= REPLICAS_MAX else {}),
+            },
         }
         for topic in topics
     }

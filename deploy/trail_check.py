@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from consumers.ask import At, Opened, reader
+from consumers.lag import Lag, measure
 from consumers.log import Log, LogError
 from consumers.reconcile import reconcile
 from consumers.rows import Record
@@ -87,8 +88,8 @@ def rounds(
         stop.wait(max(0.0, every_seconds - (time.monotonic() - began)))
 
 
-def behind_count(settings: Settings, wait_seconds: float) -> int | None:
-    """How many records of the log are not in the trail; None when nobody can tell."""
+def trail_lags(settings: Settings, wait_seconds: float) -> list[Lag] | None:
+    """How far the trail is behind, place by place; None when nobody can tell."""
     at = At(settings.place, settings.clickhouse)
     try:
         with (
@@ -97,8 +98,7 @@ def behind_count(settings: Settings, wait_seconds: float) -> int | None:
             reader(at) as someone,
         ):
             heads = someone.ask("heads")
-            places = log.places(TOPICS)
-            return sum(log.count({p: heads.get(str(p), 0) for p in places}).values())
+            return measure(log, {p: heads.get(str(p), 0) for p in log.places(TOPICS)})
     except (ShiluError, LogError, httpx.HTTPError):
         return None
 

@@ -29,16 +29,17 @@ _TEXTS = {
     ),
     "log_gap": (
         "log_gap",
-        "Kafka 中审计库尚未读到的记录已被删除({0}):请把主题的保留时间设为永久,并从备份恢复。",
+        "Kafka 中审计库尚未读到的记录已被删除({0}):请把主题的保留时间设为永久,并从备份恢复;"
+        "无法恢复时请用 shilu accept-gap 说明理由后继续。",
         "Records that the trail does not have are gone from Kafka ({0}): set the topic's "
-        "retention to for ever, and restore it from a backup.",
+        "retention to for ever and restore it from a backup, or go on with `shilu accept-gap`.",
     ),
     "foreign_log": (
         "foreign_log",
         "审计库与这个 Kafka 的记录对不上({0}):主题被重建,或审计库被改动。"
-        "请核对 SHILU_BOOTSTRAP 与 SHILU_HOME;如确需重来,请移走旧的审计库。",
+        "请核对 SHILU_BOOTSTRAP 与 SHILU_HOME;断电后 Kafka 变短时见 shilu set-aside。",
         "The trail does not continue this log ({0}): the topic was made anew, or somebody changed "
-        "the trail. Check SHILU_BOOTSTRAP and SHILU_HOME; to begin anew, move the old trail away.",
+        "the trail. Check SHILU_BOOTSTRAP and SHILU_HOME; after a power cut see `shilu set-aside`.",
     ),
     "trail_missing": (
         "no_trail",

@@ -16,6 +16,7 @@ from consumers.trail import Trail, TrailLocked, open_trail
 from consumers.watchdog import Watchdog
 from deploy.lang import text
 from deploy.local import bootstrap
+from deploy.repeats import leave_out_repeats
 from deploy.settings import Settings
 from deploy.trail_errors import trail_errors
 
@@ -27,6 +28,7 @@ def run_sink(settings: Settings, port: int) -> None:
     """Run until SIGTERM or SIGINT; raises ShiluError for what a person can mend."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    leave_out_repeats()
     at = At(settings.place, settings.clickhouse)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -294,6 +294,11 @@ def show_report(report: Answer) -> None:
     if rows:
         columns = (text("落后者", "behind"), text("位置", "place"), text(">条数", ">records"))
         out.print(table("", columns, rows))
+    for place, offset in report["open_transactions"].items():
+        zh = f"  {place} 从偏移量 {offset} 起等待未结束的事务"
+        out.print(text(zh, f"  {place} waits from offset {offset} on for an open transaction"))
+    for gap in report["gaps"]:
+        out.print(text(f"  已由人接受的缺口:{gap}", f"  accepted gap: {gap}"))
     show_differences(out, report["differences"])
 
 

@@ -86,6 +86,6 @@ def find_owner(place: Place) -> Owner | None:
             timeout=_ANSWER_SECONDS,
             trust_env=False,
         )
-    except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, psutil.Error):
         return None
     return Owner(client)

@@ -29,7 +29,6 @@ from deploy.running import TRAIL, end_leftovers, health
 from deploy.sending import send_file
 from deploy.settings import Settings
 from deploy.stack import Stack, ensure_topics
-from deploy.topics_admin import Wanted
 from deploy.wording import word
 from producers.simulate import Plan
 from schemas.times import day
@@ -85,7 +84,7 @@ def demo(
     end_leftovers(settings)
     _empty(settings.place)
     steps = Steps(7)
-    with Stack(settings, workers=1, say=lambda zh, en: None) as stack:
+    with Stack(settings, workers=1, say=_quiet) as stack:
         told = _run(settings, stack, steps, events, seed)
         # The first stop of a Kafka takes long: it writes down what makes its next starts quick.
         console.print(text("正在停止全部进程(首次约 20 秒:Kafka 为下次快速启动保存缓存)…",
@@ -93,6 +92,10 @@ def demo(
                            "next starts quick) …"))  # fmt: skip
     show_last_screen(told, _near(settings.place))
     raise typer.Exit(told.exit_code)
+
+
+def _quiet(zh: str, en: str, *, bad: bool = False) -> None:
+    """The demo tells its own steps."""
 
 
 def _run(settings: Settings, stack: Stack, steps: Steps, events: int, seed: int) -> Told:
@@ -107,7 +110,7 @@ def _run(settings: Settings, stack: Stack, steps: Steps, events: int, seed: int)
     steps.done(began, f"Kafka 4.1 · {stack.bootstrap}", f"Kafka 4.1 · {stack.bootstrap}")
 
     began = time.monotonic()
-    ensure_topics(stack.bootstrap, Wanted(settings.partitions, True, 1))
+    ensure_topics(stack.bootstrap, settings.partitions, True, _quiet)
     stack.start_services()
     steps.done(
         began,
@@ -216,7 +219,7 @@ def _catch_up(settings: Settings, bootstrap: str) -> int:
     ) as progress:
         folding = progress.add_task(text("台账", "ledger"))
         while time.monotonic() < deadline:
-            lags = worker_lag(bootstrap, settings.app_id)
+            lags = worker_lag(bootstrap)
             total, left = sum(lag.end for lag in lags), sum(lag.records for lag in lags)
             progress.update(folding, completed=total - left, total=total)
             said = health(settings, TRAIL)

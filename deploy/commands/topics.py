@@ -18,6 +18,7 @@ from deploy.topics_admin import (
     differences,
     fix,
     in_words,
+    replicas_allowed,
 )
 from producers.connection import TIMESTAMP_TYPE
 from producers.errors import ProducerError
@@ -55,14 +56,26 @@ def create_topics(
         ),
     ] = "broker",
     replication: Annotated[
-        int, typer.Option(min=1, help=text("副本数", "replicas of each partition"))
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            help=text(
+                "副本数;默认按集群的节点数,最多 3",
+                "replicas of each partition; default: as many as there are brokers, 3 at most",
+            ),
+        ),
+    ] = None,
 ) -> None:
     """Create what is missing; exit 1 and change nothing if an existing topic differs."""
     settings = Settings()
     address = bootstrap(settings)
-    wanted = Wanted(partitions or settings.partitions, timestamps == "producer", replication)
     try:
+        wanted = Wanted(
+            partitions or settings.partitions,
+            timestamps == "producer",
+            replication or replicas_allowed(address),
+            replication is None,
+        )
         found = describe(address)
         unlike = differences(found, wanted)
         if unlike:
@@ -75,9 +88,10 @@ def create_topics(
         raise in_words(error) from error
     for topic in ALL:
         there = topic.name in found
-        typer.echo(
-            f"{topic.name}  {text('已存在', 'exists') if there else text('已创建', 'created')}"
+        made = text(
+            f"已创建({wanted.replication} 个副本)", f"created ({wanted.replication} replica(s))"
         )
+        typer.echo(f"{topic.name}  {text('已存在', 'exists') if there else made}")
 
 
 def _say_differences(unlike: list[Difference]) -> None:

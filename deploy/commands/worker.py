@@ -21,7 +21,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from deploy.errors import ShiluError
 from deploy.forks import run_forked
 from deploy.lang import text
-from deploy.local import bootstrap, note_process
+from deploy.local import bootstrap, forget_process, note_process
+from deploy.repeats import leave_out_repeats
 from deploy.settings import Settings
 
 if TYPE_CHECKING:
@@ -197,6 +198,7 @@ def _run(
         fillers=fillers,
         announce=lambda port: noted.append(note_process(settings, name, port=port)),
     )
+    leave_out_repeats()
     try:
         faust.Worker(
             parts.app,
@@ -207,4 +209,4 @@ def _run(
         ).execute_from_commandline()
     finally:
         for note in noted:
-            note.unlink(missing_ok=True)
+            forget_process(note)

@@ -226,11 +226,11 @@ class Cluster:
 
     def folded(self) -> int:
         """Records the workers have committed."""
-        return sum(lag.position for lag in worker_lag(self.broker.bootstrap, "shilu-worker"))
+        return sum(lag.held for lag in worker_lag(self.broker.bootstrap))
 
     def behind(self) -> int:
         """Records not committed yet."""
-        return sum(lag.records for lag in worker_lag(self.broker.bootstrap, "shilu-worker"))
+        return sum(lag.records for lag in worker_lag(self.broker.bootstrap))
 
     def moves(
         self, what: str, seconds: float = PATIENCE_SECONDS, *, since: int | None = None
