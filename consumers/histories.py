@@ -83,6 +83,8 @@ def explain(
     by_source |= _events_at(query, judged - by_source.keys())
     quarantined = quarantine_with_key(query, volunteer_id, as_of)
     done = {_text(source) for source in judged} | {bad["source"] for bad in quarantined}
+    late = [source for source in map(_source, events) if _text(source) not in done]
+    done |= {_text(source) for source in _sent_on(query, late)}
     within = [line for line in lines if line["day"] in span]
     moved = {(line["partition"], line["offset"]) for line in lines}
     kept = {(line["partition"], line["offset"]) for line in within}
@@ -111,6 +113,20 @@ def explain(
         ],
         "quarantined": quarantined,
     }
+
+
+def _sent_on(query: Query, sources: Sequence[Source]) -> list[Source]:
+    """Those of some records that were sent on to another partition, and are judged there."""
+    if not sources:
+        return []
+    rows = query(
+        "SELECT source_topic, source_partition, source_offset FROM posting "
+        "WHERE volunteer_id = '' AND reason = 'wrong_partition' "
+        "AND (source_topic, source_partition, source_offset) "
+        "IN {places:Array(Tuple(String, Int64, Int64))}",
+        places=list(sources),
+    )
+    return [_posted_source(row) for row in rows]
 
 
 def _happened_in(span: range, row: Mapping[str, Any]) -> bool:

@@ -38,7 +38,7 @@ def learn(catalogue: Catalogue, record: Any) -> str | None:
     return publish.learn(catalogue, entry)
 
 
-class CatalogueShorter(KafkaError):
+class CatalogueShorter(KafkaError):  # type: ignore[misc]
     """registry.catalogue ends before what the ledger has seen of it."""
 
     def __init__(self, end: int, seen: int) -> None:

@@ -120,6 +120,9 @@ def test_every_event_of_a_stock_producer_counts_once_through_kills(tmp_path: Pat
         someone = next(r.event.event_id for s in strangers if (r := log.inputs[s]) is not None)
         traced = json.loads(run(cluster, "trace", someone, "--json").stdout)
         assert len(traced["copies"]) == 2
+        explained = json.loads(run(cluster, "explain", PEOPLE[0], "--json").stdout)
+        assert explained["waiting"] == []
+        assert explained["balance_minutes"] == balances[PEOPLE[0]]
 
 
 def test_with_murmur2_random_librdkafka_needs_no_detour(tmp_path: Path) -> None:

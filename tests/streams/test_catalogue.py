@@ -62,7 +62,7 @@ def test_a_catalogue_event_that_the_rules_fail_on_is_left_out_by_everybody_alike
             for raw in raws(*events)
         ]  # fmt: skip
 
-    assert catalogue_of(query, ()) == worker  # type: ignore[arg-type]
+    assert catalogue_of(query, ()) == worker
 
 
 @plain
@@ -97,7 +97,7 @@ class Ends:
 
 def follower(end: int) -> CatalogueFollower:
     found = CatalogueFollower("nowhere:1")
-    found._consumer = Ends(end)  # type: ignore[assignment]
+    found._consumer = Ends(end)
     found.ready.set()
     return found
 
