@@ -9,7 +9,7 @@ Of many small batches only the first are opened; a reader goes on from where it 
 
 import struct
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import cramjam
@@ -182,6 +182,86 @@ def _holds(records: bytes, count: int) -> bool:
         at += length >> 1
         seen += 1
     return at == end and seen == count
+
+
+def read_on(
+    batch: Iterable[Any], raw: Callable[[], bytes], form: Callable[[bytes], Iterable[Any]]
+) -> Iterator[Any]:
+    """The records of a client's batch, also where it stumbles over a header's name that is no
+    UTF-8: the broker takes such a record, and a client would stumble over it for ever.
+
+    `raw` gives the batch's bytes, not compressed, `form` bytes the client's own form.
+    """
+    seen = 0
+    try:
+        for record in batch:
+            yield record
+            seen += 1
+        return
+    except Exception as error:
+        whole = raw()
+        mended = without_bad_headers(whole)
+        if mended is whole:
+            raise error
+    for number, record in enumerate(form(mended)):
+        if number >= seen:
+            yield record
+
+
+def without_bad_headers(batch: bytes) -> bytes:
+    """The same records, those that have a header whose name is no UTF-8 without any headers; the
+    batch itself if there is none. Its CRC is not made anew."""
+    at, made, is_mended = _HEADER.size, [], False
+    head = list(_HEADER.unpack_from(batch))
+    for _ in range(head[12]):
+        length, begin = _zigzag(batch, at)
+        end = begin + length
+        bare = _bare(batch, begin, end)
+        is_mended = is_mended or bare is not None
+        body = batch[begin:end] if bare is None else bare
+        made.append(_varint(len(body)) + body)
+        at = end
+    if not is_mended:
+        return batch
+    records = b"".join(made)
+    head[1] = _HEADER.size - _LENGTH_FROM + len(records)
+    return _HEADER.pack(*head) + records
+
+
+def _bare(batch: bytes, begin: int, end: int) -> bytes | None:
+    """A record without headers; None if the names of those that it has are UTF-8."""
+    at = begin + 1
+    for _ in range(2):
+        _, at = _zigzag(batch, at)
+    for _ in range(2):
+        length, at = _zigzag(batch, at)
+        at += max(length, 0)
+    headers_at = at
+    count, at = _zigzag(batch, at)
+    for _ in range(count):
+        length, at = _zigzag(batch, at)
+        name = batch[at : at + length]
+        length, at = _zigzag(batch, at + length)
+        at += max(length, 0)
+        try:
+            name.decode()
+        except UnicodeDecodeError:
+            return batch[begin:headers_at] + _varint(0)
+    return None
+
+
+def _zigzag(batch: bytes, at: int) -> tuple[int, int]:
+    """A number, and where the next thing begins; raises ValueError beyond the batch."""
+    number, shift = 0, 0
+    while True:
+        if at >= len(batch) or shift > 63:
+            raise ValueError("a record ends beyond its batch")
+        byte = batch[at]
+        at += 1
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return (number >> 1) ^ -(number & 1), at
 
 
 def _instead(batch: bytes, offset_delta: int, time_delta: int) -> bytes:
