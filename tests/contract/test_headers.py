@@ -22,8 +22,8 @@ class Bytes(str):
         return b"\xff\xfe\xfd"
 
 
-GOOD = [("ce_id", b"1"), ("\u5c31", None)]
-BAD = [("ce_id", b"1"), (Bytes("bad"), b"2")]
+GOOD: list[tuple[str, bytes | None]] = [("ce_id", b"1"), ("\u5c31", None)]
+BAD: list[tuple[str, bytes | None]] = [("ce_id", b"1"), (Bytes("bad"), b"2")]
 
 
 def batch(*headers: list[tuple[str, bytes | None]]) -> bytes:
