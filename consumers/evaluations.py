@@ -14,8 +14,9 @@ from consumers.registry import catalogue
 from consumers.taken import Taken, first_of_each, taken
 from consumers.wording import moment
 from ledger.catalogue import Catalogue
-from ledger.evaluations import evaluation_deadline
+from ledger.evaluations import evaluated_late, evaluation_deadline
 from ledger.people import People
+from ledger.policy import Policy
 from schemas.events import (
     EvaluationRevised,
     EvaluationSubmitted,
@@ -92,14 +93,18 @@ def unevaluated(query: Query, as_of: int, limit: int = 100) -> dict[str, Any]:
     known at an instant (UTC microseconds); by project the counts, then the `limit` longest due.
 
     The deadline is the project's policy's, 10 working days if it says nothing (Order 67,
-    article 11).
+    article 11); the projects whose deadline hangs on a year without a calendar are named.
     """
     known = catalogue(query, _RULES, as_of)
     today = known.local_day(None, as_of)
-    due = {
-        project_id: deadline
+    passed = {
+        project_id: evaluated_late(_policy(known, project_id, closed_on), closed_on, today, known)
         for project_id, closed_on in known.closed.items()
-        if (deadline := _deadline(known, project_id, closed_on)) < today
+    }
+    due = {
+        project_id: _deadline(known, project_id, closed_on)
+        for project_id, closed_on in known.closed.items()
+        if passed[project_id]
     }
     judged = {
         (whose[2], whose[0])
@@ -115,6 +120,8 @@ def unevaluated(query: Query, as_of: int, limit: int = 100) -> dict[str, Any]:
     return {
         "as_of": moment(as_of),
         "count": len(served),
+        # Of these nobody can tell: the calendar lacks the year.
+        "deadline_unknown": sorted(name for name, late in passed.items() if late is None),
         "projects": [
             {"project_id": project_id, "closed_on": iso_date(known.closed[project_id]),
              "deadline": iso_date(due[project_id]), "count": count}
@@ -128,9 +135,12 @@ def unevaluated(query: Query, as_of: int, limit: int = 100) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _policy(known: Catalogue, project_id: str, closed_on: int) -> Policy:
+    return known.policy(project_id, closed_on) or known.default_policy(closed_on)
+
+
 def _deadline(known: Catalogue, project_id: str, closed_on: int) -> int:
-    policy = known.policy(project_id, closed_on) or known.default_policy(closed_on)
-    return evaluation_deadline(policy, closed_on, known)
+    return evaluation_deadline(_policy(known, project_id, closed_on), closed_on, known)
 
 
 def _served(query: Query, projects: list[str], at: int) -> list[dict[str, Any]]:
@@ -192,7 +202,7 @@ def _shown(whose: _Whose, told: _Told) -> dict[str, Any]:
         "project_id": project_id,
         "evaluator_org_id": org_id,
         "stands": told.withdrawn is None,
-        "late": first.reason == "recorded_late",
+        "late": None if first.reason == "deadline_unknown" else first.reason == "recorded_late",
         "versions": [
             {
                 "event_id": one.event.event_id,

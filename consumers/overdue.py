@@ -16,7 +16,8 @@ _UNENDED = ("no_check_out", "no_check_in", "awaiting_check_in")
 def overdue(query: Query, as_of: int, days: int = 7, limit: int = 20) -> dict[str, Any]:
     """As known at an instant (UTC microseconds): `recorded_late`, by organisation, are records that
     the ledger flagged as recorded after the policy's deadline (10 working days, Order 67, article
-    11; they count all the same); `waiting` is what has been held for `days` days or more and
+    11; they count all the same), and `deadline_unknown` those of which nobody can tell, for want of
+    a year's calendar; `waiting` is what has been held for `days` days or more and
     `unended` are sessions with one end, each by reason with the `limit` oldest.
     """
     old = [item for item in waiting(query, as_of) if as_of - item.since >= days * DAY]
@@ -25,7 +26,8 @@ def overdue(query: Query, as_of: int, days: int = 7, limit: int = 20) -> dict[st
     return {
         "as_of": moment(as_of),
         "days": days,
-        "recorded_late": _recorded_late(query, as_of, limit),
+        "recorded_late": _recorded(query, "recorded_late", as_of, limit),
+        "deadline_unknown": _recorded(query, "deadline_unknown", as_of, limit),
         "waiting": _grouped(query, undecided, as_of, limit),
         "unended": _grouped(query, unended, as_of, limit),
     }
@@ -56,11 +58,11 @@ def _grouped(query: Query, items: list[Waiting], as_of: int, limit: int) -> dict
     }
 
 
-def _recorded_late(query: Query, as_of: int, limit: int) -> dict[str, Any]:
+def _recorded(query: Query, reason: str, as_of: int, limit: int) -> dict[str, Any]:
     late = (
         "SELECT source_topic, source_partition, source_offset, event_id, volunteer_id, recorded_at "
         "FROM posting "
-        f"WHERE reason = 'recorded_late'{if_asked(as_of)}"
+        f"WHERE reason = {{reason:String}}{if_asked(as_of)}"
     )
     rows = query(
         "SELECT e.recording_org_id AS org_id, count() AS n, "
@@ -70,6 +72,7 @@ def _recorded_late(query: Query, as_of: int, limit: int) -> dict[str, Any]:
         f"INNER JOIN ({late}) AS p ON p.source_topic = e.topic "
         "AND p.source_partition = e.partition AND p.source_offset = e.offset "
         "GROUP BY org_id ORDER BY n DESC, org_id",
+        reason=reason,
         **as_known(as_of),
     )
     named = names(query, "org", (row["org_id"] for row in rows[:limit]), as_of)

@@ -18,8 +18,17 @@ from schemas.times import HOUR, MINUTE
 
 _WITHOUT_LINES = ("over_max_session", "too_late", "awaiting_check_in", "awaiting_target")
 _FLAGS = frozenset(
-    {None, "", "clock_corrected", "delayed_or_slow_clock", "recorded_late", "shift_cancelled"}
-    | {"awaiting_target", "awaiting_check_in", "merged", "unmerged", "given_back"}
+    {
+        None,
+        "",
+        "clock_corrected",
+        "delayed_or_slow_clock",
+        "recorded_late",
+        "deadline_unknown",
+        "shift_cancelled",
+        "awaiting_target",
+    }
+    | {"awaiting_check_in", "merged", "unmerged", "given_back"}
 )
 _TARGETED = (
     "SessionConfirmed", "SessionDenied", "HoursDecided", "SessionVoided", "SessionReinstated",

@@ -20,6 +20,7 @@ COMMANDS = {
     "local": ("up", "down", "status"),
     "topics": ("topics",),
     "policy": ("policy",),
+    "calendar": ("calendar",),
     "schema": ("schema",),
     "write": ("emit", "simulate", "catalogue"),
     "worker": ("worker",),

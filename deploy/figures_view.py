@@ -157,6 +157,8 @@ def show_overdue(answer: Answer) -> None:
     late = answer["recorded_late"]
     show_figures(out, (
         (text("逾期记录(照常计入)", "recorded late (they count)"), f"{late['count']:,}"),
+        (text("无从判断(缺当年日历)", "deadline unknown (no calendar of that year)"),
+         f"{answer['deadline_unknown']['count']:,}"),
         (text("久未决定", "undecided"), _with_time(answer["waiting"])),
         (text("没有签退或签到", "without an end"), _with_time(answer["unended"])),
     ))  # fmt: skip

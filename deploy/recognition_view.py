@@ -34,6 +34,14 @@ def show_unevaluated(answer: Answer) -> None:
     """Who served in a closed project and was not evaluated in time."""
     out = console()
     out.print(text(f"逾期未评定 {answer['count']} 人", f"not evaluated in time: {answer['count']}"))
+    if answer["deadline_unknown"]:
+        named = ", ".join(answer["deadline_unknown"])
+        out.print(
+            text(
+                f"缺当年的工作日日历,无从判断期限的项目:{named}",
+                f"projects whose deadline is unknown, for want of a calendar: {named}",
+            )
+        )
     rows = [
         (row["project_id"], row["volunteer_id"], hours(row["minutes"]), row["deadline"],
          row["days_over"])

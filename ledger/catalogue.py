@@ -6,7 +6,7 @@ from typing import Final
 from ledger.changes import Changes
 from ledger.people import People
 from ledger.policy import BUILT_IN, Policy
-from ledger.workdays import PLAIN, Workdays
+from ledger.workdays import PLAIN, UNKNOWN, Workdays
 from schemas.events import UtcOffset
 from schemas.times import DAY, MINUTE
 
@@ -174,13 +174,9 @@ class Catalogue:
         shifts = self.rostered.get((place.project_id, place.activity_id))
         return shifts is not None and all(names.isdisjoint(self.rosters[s]) for s in shifts)
 
-    def deadline(self, policy: Policy, day: int) -> int:
-        """The last day on which service of a day is recorded in time (V2 article 11)."""
-        return self.calendar(policy.calendar_id).after(day, policy.record_deadline_days)
-
     def calendar(self, calendar_id: str | None) -> Workdays:
-        """The working days of a calendar; Monday to Friday where it says nothing."""
-        return self.calendars.get(calendar_id or "", PLAIN)
+        """The working days of a calendar; Monday to Friday where none is named."""
+        return PLAIN if calendar_id is None else self.calendars.get(calendar_id, UNKNOWN)
 
     def offset_micros(self, site_id: str | None, at: int) -> int:
         """Civil time minus UTC at a site, in microseconds; China's where the site says nothing."""

@@ -3,7 +3,7 @@
 from ledger.account import Account, lookup, remember, span_of
 from ledger.bounds import batch_key, row_key, too_heavy, too_many
 from ledger.catalogue import Catalogue, Place
-from ledger.lateness import overdue
+from ledger.lateness import lateness
 from ledger.results import Result, place_of, settle
 from ledger.spans import Facts, Span
 from schemas.events import HoursClaimed, HoursGranted, HoursImported, TrainingRecorded
@@ -136,8 +136,9 @@ def _flag(
     assert end is not None
     last_day = day if facts.date is not None else catalogue.last_day(place.site_id, start, end)
     policy = catalogue.policy(place.project_id, day) or catalogue.default_policy(day)
-    if overdue(last_day, recorded_at, policy, catalogue):
-        return "recorded_late"
+    late = lateness(last_day, recorded_at, policy, catalogue)
+    if late is not None:
+        return late
     if event.shift_id is not None and event.shift_id in catalogue.cancelled:
         return "shift_cancelled"
     return None

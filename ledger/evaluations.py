@@ -7,6 +7,7 @@ whom, so that one judgement of each organisation stands.
 from ledger.account import Account, lookup
 from ledger.cases import begin, case_keys, case_of, count_of, refusal, take_back
 from ledger.catalogue import Catalogue
+from ledger.lateness import LATENESS
 from ledger.policy import Policy
 from ledger.results import Result
 from ledger.words import EVALUATION, OPEN, Word, evaluated, is_back, opened
@@ -45,6 +46,12 @@ def evaluation_deadline(policy: Policy, closed_on: int, catalogue: Catalogue) ->
     return calendar.after(closed_on, policy.evaluation_deadline_days)
 
 
+def evaluated_late(policy: Policy, closed_on: int, today: int, catalogue: Catalogue) -> bool | None:
+    """Has that day gone by? None where it hangs on a year without a calendar."""
+    calendar = catalogue.calendar(policy.calendar_id)
+    return calendar.passed(closed_on, policy.evaluation_deadline_days, today)
+
+
 def _whose(event: Evaluation) -> str:
     return f"{event.project_id}/{event.evaluator_org_id}"
 
@@ -63,8 +70,7 @@ def _submit(
     closed_on = catalogue.closed.get(event.project_id, 0)
     policy = catalogue.policy(event.project_id, closed_on) or catalogue.default_policy(closed_on)
     received = catalogue.local_day(None, recorded_at)
-    late = received > evaluation_deadline(policy, closed_on, catalogue)
-    return "posted", "recorded_late" if late else None, ()
+    return "posted", LATENESS[evaluated_late(policy, closed_on, received, catalogue)], ()
 
 
 def _refused(account: Account, event: EvaluationSubmitted, catalogue: Catalogue) -> str | None:

@@ -1,10 +1,19 @@
 """When something happened, by whose clock, and whether it was recorded in time (section 2)."""
 
+from typing import Final
+
 from ledger.catalogue import CHINA_OFFSET_MINUTES, Catalogue
 from ledger.policy import Policy
 from schemas.events import CheckedIn, CheckedOut
 from schemas.times import DAY, MINUTE
 from schemas.validity import EARLIEST
+
+LATENESS: Final[dict[bool | None, str | None]] = {
+    True: "recorded_late",
+    False: None,
+    None: "deadline_unknown",
+}
+"""Has a deadline gone by -> what is said of it."""
 
 
 def happened_at(
@@ -52,10 +61,12 @@ def is_late(at: int, recorded_at: int, policy: Policy) -> bool:
     return at < EARLIEST or recorded_at - at > policy.late_event_window_minutes * MINUTE
 
 
-def overdue(day: int, recorded_at: int, policy: Policy, catalogue: Catalogue) -> bool:
-    """Was service of a local day recorded after its deadline, by China's date of the receipt?"""
+def lateness(day: int, recorded_at: int, policy: Policy, catalogue: Catalogue) -> str | None:
+    """What is said of service of a local day that was recorded after its deadline, by China's date
+    of the receipt (V2 article 11), or that may have been: nobody guesses a year's holidays."""
     recorded_on = (recorded_at + CHINA_OFFSET_MINUTES * MINUTE) // DAY
     # Without a calendar at hand this many days hold that many working days.
     if recorded_on - day <= policy.record_deadline_days:
-        return False
-    return recorded_on > catalogue.deadline(policy, day)
+        return None
+    calendar = catalogue.calendar(policy.calendar_id)
+    return LATENESS[calendar.passed(day, policy.record_deadline_days, recorded_on)]

@@ -4,7 +4,7 @@ from ledger.account import Account, put, span_of
 from ledger.bounds import CHECK_INS_MAX, CHECK_OUTS_MAX, too_heavy, too_many
 from ledger.catalogue import Catalogue
 from ledger.heard import alike, as_approved, with_begin, with_out
-from ledger.lateness import happened_at, is_late, overdue, policy_at
+from ledger.lateness import happened_at, is_late, lateness, policy_at
 from ledger.parts import whole
 from ledger.policy import Policy
 from ledger.rating import set_due
@@ -120,8 +120,10 @@ def _flag(
         return clock
     # A check-out at midnight ends the day before.
     since = at if isinstance(event, CheckedIn) else at - 1
-    if overdue(catalogue.last_day(event.site_id, since, at), recorded_at, policy, catalogue):
-        return "recorded_late"
+    day = catalogue.last_day(event.site_id, since, at)
+    late = lateness(day, recorded_at, policy, catalogue)
+    if late is not None:
+        return late
     if event.shift_id is not None and event.shift_id in catalogue.cancelled:
         return "shift_cancelled"
     return None

@@ -276,17 +276,26 @@ class Registry:
             roster = frozenset().union(*(self.rosters.of(s, seen) or () for s in shifts))
         return volunteer_id not in roster
 
-    def is_overdue(self, policy: PolicyPublished, day: int, recorded_at: int, seen: int) -> bool:
+    def lateness(
+        self, policy: PolicyPublished, day: int, recorded_at: int, seen: int
+    ) -> str | None:
         """Have more working days than allowed passed between a day and the receipt?"""
-        calendar = self.calendars.of(policy.calendar_id, seen) or {}
         received = (recorded_at + CHINA_MINUTES * MINUTE) // DAY
-        passed = 0
-        for number in range(day + 1, received + 1):
-            on = EPOCH + timedelta(number)
-            if passed >= policy.record_deadline_days:
-                return True
-            passed += calendar.get(on, on.weekday() < 5)
-        return False
+        return self.passed(policy.calendar_id, day, policy.record_deadline_days, received, seen)
+
+    def passed(
+        self, calendar_id: str | None, day: int, allowed: int, received: int, seen: int
+    ) -> str | None:
+        """Late, in time, or not to be told: as the days of unknown years may all be worked or
+        none."""
+        calendar = self.calendars.of(calendar_id, seen) or {}
+        between = [EPOCH + timedelta(number) for number in range(day + 1, received)]
+        years = {on.year for on in calendar}
+        unknown = [on for on in between if calendar_id is not None and on.year not in years]
+        worked = sum(calendar.get(on, on.weekday() < 5) for on in between if on not in set(unknown))
+        if worked >= allowed:
+            return "recorded_late"
+        return "deadline_unknown" if worked + len(unknown) >= allowed else None
 
     def is_young(self, volunteer_id: str, day: int, at: int, years: int, seen: int) -> bool:
         """Is somebody under age on a day without a guardian's consent?"""

@@ -213,17 +213,9 @@ class Honours:
         if ("evaluation", event.evaluation_id, *whose) in self.back:
             return "posted", "taken_back_before"
         policy, _ = self.registry.policy(event.project_id, closed, entry.seen)
-        return "posted", "recorded_late" if self._is_late(policy, closed, entry) else None
-
-    def _is_late(self, policy: PolicyPublished, closed: int, entry: Entry) -> bool:
-        """Have more working days passed since the project's last day than are allowed?"""
-        calendar = self.registry.calendars.of(policy.calendar_id, entry.seen) or {}
-        received = EPOCH + timedelta(_china(entry.record.recorded_at))
-        day, left = EPOCH + timedelta(closed), policy.evaluation_deadline_days
-        while left:
-            day += timedelta(1)
-            left -= _works(day, calendar)
-        return received > day
+        received, allowed = _china(entry.record.recorded_at), policy.evaluation_deadline_days
+        calendar_id, seen = policy.calendar_id, entry.seen
+        return "posted", self.registry.passed(calendar_id, closed, allowed, received, seen)
 
     def _said(self, event: Any) -> Answer:
         """Something about an evaluation that must stand."""

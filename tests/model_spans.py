@@ -538,8 +538,9 @@ def _flag(entry: Entry, registry: Registry) -> str | None:
         policy = registry.policy(event.project_id, first, entry.seen)[0]
     else:
         return None
-    if registry.is_overdue(policy, day, entry.record.recorded_at, entry.seen):
-        return "recorded_late"
+    late = registry.lateness(policy, day, entry.record.recorded_at, entry.seen)
+    if late is not None:
+        return late
     if event.shift_id and registry.cancelled.of(event.shift_id, entry.seen):
         return "shift_cancelled"
     return None

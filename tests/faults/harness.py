@@ -95,8 +95,7 @@ class Cluster:
     """A broker, workers, a sink and a sealer as processes of their own.
 
     Facts bear the producers' time, or else the broker's, which is what a deployment has unless it
-    says otherwise; then the worker ticks every `tick_seconds`. `prepared`: the folder holds a
-    broker's data with topics already.
+    says otherwise. `prepared`: the folder holds a broker's data with topics already.
     """
 
     def __init__(
@@ -104,13 +103,11 @@ class Cluster:
         home: Path,
         *,
         producer_time: bool = True,
-        tick_seconds: float = 60.0,
         prepared: bool = False,
         heap: str = "256m",
     ) -> None:
         self.home = home
         self.producer_time = producer_time
-        self.tick_seconds = tick_seconds
         self.broker = Broker(home / "kafka", tied_to_parent=True, heap=heap)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._prepared = prepared
@@ -146,7 +143,6 @@ class Cluster:
             "SHILU_HOME": str(self.home),
             "SHILU_BOOTSTRAP": self.broker.bootstrap,
             "SHILU_LANG": "en",
-            "SHILU_TICK_SECONDS": str(self.tick_seconds),
         }
 
     def shilu(self, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -52,17 +52,18 @@ def test_killing_a_live_worker_loses_and_doubles_nothing_while_its_clock_ticks(
 ) -> None:
     """As a deployment is by default: the broker's time counts, and the worker writes the ticks."""
     chance = random.Random(seed)
-    with Cluster(tmp_path, producer_time=False, tick_seconds=0.5) as cluster:
+    often = {"SHILU_TICK_SECONDS": "0.5"}
+    with Cluster(tmp_path, producer_time=False) as cluster:
         # Days that the late window takes: what is open was open too long before it came.
         sendings = lately(500_000, seed)
         sender = Sender(cluster.broker.bootstrap, without_ticks(sendings), RATE)
         sender.start()
-        cluster.worker("w0")
+        cluster.worker("w0", **often)
         for number in range(TIMES):
             cluster.moves("before the kill")
             time.sleep(chance.uniform(0, 2))
             cluster.kill(f"w{number}")
-            cluster.worker(f"w{number + 1}")
+            cluster.worker(f"w{number + 1}", **often)
         cluster.moves("after the last kill")
         said = wait_until(lambda: ticked(cluster), "every partition has ticks, some that close")
         print(f"ticks in every partition after {said:.1f} s")
@@ -72,8 +73,7 @@ def test_killing_a_live_worker_loses_and_doubles_nothing_while_its_clock_ticks(
         assert abs(found["clock_skew_seconds"]) < 5
         assert cluster.stop(f"w{TIMES}") < 10
         # Whatever ticked last is in the ledger once somebody has folded it, who then ticks again.
-        cluster.tick_seconds = 3600
-        cluster.worker("last")
+        cluster.worker("last", SHILU_TICK_SECONDS="3600")
         wait_until(lambda: cluster.behind() == 0, "the worker has caught up")
         assert judge(cluster.broker.bootstrap) == []
 

@@ -443,7 +443,8 @@ BUGS: dict[str, Plant] = {
     "a wrong clock is mended at one end": everywhere(
         lateness.happened_at, _only_the_end_is_corrected
     ),
-    "nothing is ever recorded late": everywhere(lateness.overdue, lambda *_: False),
+    "nothing is ever recorded late": everywhere(lateness.lateness, lambda *_: None),
+    "a year without a calendar is guessed": method(Workdays, "knows", lambda *_: True),
     "every day is a working day": method(Workdays, "works", lambda *_: True),
     "time outside the shift counts": everywhere(settling._shift, lambda *_: None),
     "an imported row counts each time it comes": everywhere(bounds.row_key, _row_taken_twice),
@@ -466,6 +467,7 @@ SOUGHT_IN = {
     "who wants a correction decides it": disputes,
     "nothing is ever recorded late": entered,
     "every day is a working day": entered,
+    "a year without a calendar is guessed": entered,
     "what is open is closed by its project's policy all the same": left_open,
 }
 """Bugs that a history of everything meets too seldom."""

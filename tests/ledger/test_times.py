@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+from deploy.commands.calendar import events_of
 from ledger.record import digest_of_event
 from ledger.workdays import Workdays
 from schemas import times
 from schemas.codec import BY_ID, encode, encode_as
+from schemas.validity import faults
 from tests.histories import (
     TODAY,
     cancel,
@@ -159,6 +161,46 @@ def test_holidays_and_make_up_working_days_move_the_deadline() -> None:
     assert answers(made) == [("posted", None), ("posted", "recorded_late")]
     made = book(received(grant(day=FRIDAY), "00:30", "2025-10-04"))
     assert answers(made) == [("posted", "recorded_late")], "Monday to Friday without a calendar"
+
+
+def test_a_year_without_a_calendar_is_not_guessed() -> None:
+    """Ten working days after Friday 13 February 2026: the Spring Festival moves them to 5 March."""
+    ours = policy("default", 1, calendar="cn")
+    late = received(grant(day="2026-02-13"), "10:00", "2026-03-05")
+    in_2025, in_2026 = events_of("cn")
+    assert answers(book(ours, in_2025, late)) == [("posted", "deadline_unknown")]
+    assert answers(book(ours, late)) == [("posted", "deadline_unknown")]
+    assert answers(book(ours, in_2026, late)) == [("posted", None)]
+    later = received(grant(day="2026-02-13"), "10:00", "2026-03-06")
+    assert answers(book(ours, in_2026, later)) == [("posted", "recorded_late")]
+    # A policy that names no calendar goes by the plain week.
+    assert answers(book(late)) == [("posted", "recorded_late")]
+    assert balance(book(ours, in_2025, late)) == 120
+
+
+def test_what_holds_whatever_an_unknown_year_brings_is_said() -> None:
+    days = Workdays()
+    days.add(events_of("cn")[0])
+    at = times.day
+    assert [days.passed(at("2025-12-29"), 2, at(on)) for on in (
+        "2025-12-31", "2026-01-01", "2026-02-01")] == [False, True, True]  # fmt: skip
+    # The 31st is one; the other may be New Year's Day, or lie anywhere in 2026.
+    assert [days.passed(at("2025-12-30"), 2, at(on)) for on in (
+        "2026-01-01", "2026-01-02", "2026-12-01")] == [False, None, None]  # fmt: skip
+    days.add(holidays(("2027-01-01",)))
+    assert days.passed(at("2025-12-30"), 2, at("2027-02-01")) is True
+
+
+def test_the_calendars_that_come_along_have_the_deadlines_of_the_notices() -> None:
+    days = Workdays()
+    for event in events_of("cn"):
+        assert list(faults(event)) == []
+        days.add(event)
+    assert times.iso_date(days.after(times.day("2025-01-24"), 10)) == "2025-02-13"
+    assert times.iso_date(days.after(times.day("2026-02-13"), 10)) == "2026-03-05"
+    for year, worked in (("2025", 248), ("2026", 248)):
+        first, last = times.day(f"{year}-01-01"), times.day(f"{year}-12-31")
+        assert sum(days.works(day) for day in range(first, last + 1)) == worked
 
 
 def test_working_days_are_counted_by_the_later_of_two_publications() -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, find, settings
 from consumers.answers import BadQuestion, answer
 from consumers.ask import At
 from consumers.evaluations import evaluations, unevaluated
+from consumers.overdue import overdue
 from consumers.recognition import benefit, recognition
 from consumers.trail import Trail, open_trail
 from ledger.recognition import points_spent
@@ -21,7 +22,9 @@ from tests.histories import (
     Arrival,
     claim,
     evaluate,
+    holidays,
     log,
+    policy,
     received,
     served,
     training,
@@ -99,6 +102,21 @@ def test_evaluations_are_found_by_volunteer_project_and_organisation(trail: Trai
     assert found(project_id="p2") == []
 
 
+def test_a_deadline_that_hangs_on_a_year_without_a_calendar_is_named_and_not_guessed(
+    trail: Trail,
+) -> None:
+    ours, days_of_2024 = policy("default", 1, calendar="cn"), holidays(("2024-10-01",))
+    tell(trail, ours, days_of_2024, *SERVED, received(evaluate("v2"), "10:00", "2025-03-20"))
+    at = when("23:00", "2025-03-20")
+    found = unevaluated(trail.query, at)
+    assert (found["count"], found["deadline_unknown"]) == (0, ["p1"])
+    (one,) = evaluations(trail.query, volunteer_id="v2")["evaluations"]
+    assert one["late"] is None
+    # The evaluation, and nothing else: what was served was recorded at once.
+    assert overdue(trail.query, at)["deadline_unknown"]["count"] == 1
+    assert overdue(trail.query, at)["recorded_late"]["count"] == 0
+
+
 def test_e32_who_has_no_evaluation_after_ten_working_days_is_listed(trail: Trail) -> None:
     tell(trail, *SERVED, *served("v3", project="p2"), claim("v4"), training("v5"),
          evaluate("v2"), take_back("v2", day="2025-03-15"))  # fmt: skip
@@ -110,6 +128,7 @@ def test_e32_who_has_no_evaluation_after_ten_working_days_is_listed(trail: Trail
     assert due(when("23:59", "2025-03-14")) == []
     assert due(when("00:00", "2025-03-15")) == [("v1", "2025-03-14", 1)]
     assert due(when("23:00", "2025-03-15")) == [("v1", "2025-03-14", 1), ("v2", "2025-03-14", 1)]
+    assert unevaluated(trail.query, when("23:00", "2025-03-15"))["deadline_unknown"] == []
     later = unevaluated(trail.query, when("23:00", "2025-03-15"), limit=1)
     assert later["count"] == 2
     assert [p["count"] for p in later["projects"]] == [2]
