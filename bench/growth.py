@@ -112,7 +112,12 @@ def _add_accounts(store: Store, made: int, size: int) -> int:
         some = range(first, min(first + CHUNK, size))
         store.take(
             [
-                (name, value.replace(old.encode(), name.encode()), store.due.get(old), "")
+                (
+                    name,
+                    value.replace(old.encode(), name.encode()),
+                    store.wakes.texts.get(old, ""),
+                    "",
+                )
                 for name in map(_name, some)
             ]
         )

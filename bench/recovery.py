@@ -62,7 +62,7 @@ def base_accounts() -> list[Records]:
                 continue
             name = key.partition("/")[0]
             found.setdefault(name, []).append(
-                (key, value, store.due.get(key), store.lent.get(key, ""))
+                (key, value, store.wakes.texts.get(key, ""), store.lent.get(key, ""))
             )
     return list(found.values())
 
@@ -76,8 +76,8 @@ def accounts(base: list[Records], count: int) -> Iterator[Records]:
         new = "v-" + "".join(rng.choices(string.ascii_lowercase + string.digits, k=len(old) - 2))
         was, is_now = old.encode(), new.encode()
         yield [
-            (key.replace(old, new), value.replace(was, is_now), due, lent_to)
-            for key, value, due, lent_to in records
+            (key.replace(old, new), value.replace(was, is_now), wake, lent_to)
+            for key, value, wake, lent_to in records
         ]
 
 
@@ -89,16 +89,16 @@ def fill(bootstrap: str, count: int) -> dict[str, int]:
     producer.init_transactions(60)
     written = Counter[str]()
     producer.begin_transaction()
-    states = [(n, [Store(n).state(0, 0, {})]) for n in range(PARTITIONS)]
+    states = [(n, [Store(n).state(0, 0, {}, 0)]) for n in range(PARTITIONS)]
     named = (
         (partition_of(records[-1][0].partition("/")[0], PARTITIONS), records)
         for records in accounts(base_accounts() if count else [], count)
     )
     for partition, records in chain(named, states):
         written["accounts"] += 1
-        for key, value, due, lent_to in records:
-            # What waits for the catalogue is due at every tick, and this is about restoring.
-            later = None if due is None else max(due, _TICK_AT + 1)
+        for key, value, wake, lent_to in records:
+            # The first tick would look at all who wait, and this is about restoring.
+            later = str(max(int(wake.split(" ")[0]), _TICK_AT + 1)) if wake else ""
             headers: list[tuple[str, str | bytes | None]] = [
                 *headers_of((key, value, later, lent_to), "bench")
             ]

@@ -125,7 +125,8 @@ def _person(volunteer_id: str, people: People) -> tuple[str, ...]:
     """Everything that is known of a person bears on each of their registrations."""
     if not people.into:
         return (person(volunteer_id),)
-    more, found = [people.survivor(volunteer_id)], list[str]()
+    more: list[str] = [people.survivor(volunteer_id)]
+    found: list[str] = []
     while more:
         name = more.pop()
         found.append(person(name))

@@ -52,18 +52,17 @@ def test_killing_a_live_worker_loses_and_doubles_nothing_while_its_clock_ticks(
 ) -> None:
     """As a deployment is by default: the broker's time counts, and the worker writes the ticks."""
     chance = random.Random(seed)
-    often = {"SHILU_TICK_SECONDS": "0.5"}
     with Cluster(tmp_path, producer_time=False) as cluster:
         # Days that the late window takes: what is open was open too long before it came.
         sendings = lately(500_000, seed)
         sender = Sender(cluster.broker.bootstrap, without_ticks(sendings), RATE)
         sender.start()
-        cluster.worker("w0", **often)
+        cluster.worker("w0", SHILU_TICK_SECONDS="0.5")
         for number in range(TIMES):
             cluster.moves("before the kill")
             time.sleep(chance.uniform(0, 2))
             cluster.kill(f"w{number}")
-            cluster.worker(f"w{number + 1}", **often)
+            cluster.worker(f"w{number + 1}", SHILU_TICK_SECONDS="0.5")
         cluster.moves("after the last kill")
         said = wait_until(lambda: ticked(cluster), "every partition has ticks, some that close")
         print(f"ticks in every partition after {said:.1f} s")

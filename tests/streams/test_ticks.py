@@ -108,10 +108,9 @@ def _facts(draw: st.DrawFn, number: int) -> Sequence[Event]:
         return (grant(who, f"g{number}", **place),)
     if kind == "void":
         return (void(who, session, at="19:00", actor=HEIR, event_id=f"void-{number}"),)
-    named = {"correction": f"k{number}"}
     return (
-        ask(who, session, start="09:00", end="12:00", **named, **place),
-        correct(who, session, **named),
+        ask(who, session, start="09:00", end="12:00", correction=f"k{number}", **place),
+        correct(who, session, correction=f"k{number}"),
         decide(who, session, decision="approve", event_id=f"decide-{number}"),
     )
 
