@@ -18,7 +18,7 @@ from bench.recovery import fill
 from deploy.pidfile import read_pidfile
 from schemas.topics import PARTITIONS, POSTINGS
 from tests.conftest import LONG
-from tests.faults.harness import Cluster, Sender, settle, wait_until
+from tests.faults.harness import PATIENCE_SECONDS, Cluster, Sender, settle, wait_until
 from tests.faults.watching import GROUP, Watching
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
@@ -28,6 +28,7 @@ TIMES = 3 if LONG else 1
 PROGRESS_SECONDS = 15.0
 RESTORED_ACCOUNTS = 150_000
 SICK = 0
+LOOKED_AT_SECONDS = 20.0
 
 
 def test_one_three_and_one_worker_while_facts_come_in_leave_no_partition_standing(
@@ -36,7 +37,8 @@ def test_one_three_and_one_worker_while_facts_come_in_leave_no_partition_standin
     chance, slowest = random.Random(seed), 0.0
     cluster.worker("a")
     with Watching(cluster, 1) as watching:
-        slowest = max(slowest, watching.everyone_commits(PROGRESS_SECONDS))
+        # The catalogue comes first.
+        watching.everyone_commits(PATIENCE_SECONDS)
         for number in range(TIMES):
             for name in ("b", "c"):
                 cluster.worker(name)
@@ -89,7 +91,7 @@ def test_a_worker_that_is_asked_to_end_closes_its_partitions_in_order(
     cluster.worker("w0")
     for number in range(TIMES):
         with Watching(cluster, 1) as watching:
-            watching.everyone_commits(PROGRESS_SECONDS)
+            watching.everyone_commits(PROGRESS_SECONDS if number else PATIENCE_SECONDS)
         slowest = max(slowest, cluster.stop(f"w{number}"))
         assert slowest < 10
         # An open transaction would hold up everybody who reads what is committed.
@@ -112,27 +114,27 @@ def test_a_partition_that_fails_does_not_slow_the_others(
     cluster.worker("w")
     with Watching(cluster, 1) as watching:
         wait_until(lambda: len(watching.moved) == PARTITIONS - 1, "the others commit")
-        began = time.monotonic()
-        wait_until(lambda: time.monotonic() - began > 20, "so long it goes on failing")
+        sick = _slowest_of_the_others(watching)
         assert watching.committed[SICK] == 0
-    slowest = max(_median_gap(watching.moved[p], began) for p in range(PARTITIONS) if p != SICK)
-    # It fails every two seconds; with the others waiting for it they would commit as seldom.
-    assert slowest < 1.0
-    folder.unlink()
-    wait_until(lambda: _first_commit(cluster), "the one that failed goes on by itself")
-    seen(f"one of {PARTITIONS} fails: the others commit every {slowest:.1f} s")
+        folder.unlink()
+        wait_until(lambda: watching.committed[SICK] > 0, "the one that failed goes on by itself")
+        healthy = _slowest_of_the_others(watching)
+    # It fails every two seconds; where the others wait for it they commit as seldom.
+    assert sick < 2 * healthy + 0.3, (sick, healthy)
+    seen(f"the others commit every {sick:.1f} s while one fails, every {healthy:.1f} s after")
     seen(settle(cluster, sender))
+
+
+def _slowest_of_the_others(watching: Watching) -> float:
+    """The longest of the others' median gaps between commits, over some time from now on."""
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > LOOKED_AT_SECONDS, "it goes on for so long")
+    return max(_median_gap(watching.moved[p], began) for p in range(PARTITIONS) if p != SICK)
 
 
 def _median_gap(moved: list[float], since: float) -> float:
     times = [at for at in moved if at >= since]
     return statistics.median(b - a for a, b in itertools.pairwise(times))
-
-
-def _first_commit(cluster: Cluster) -> bool:
-    with Positions(cluster.broker.bootstrap, GROUP) as positions:
-        found = positions.committed()
-    return found is not None and any(at for (_, p), at in found.items() if p == SICK)
 
 
 def _members(positions: Positions) -> frozenset[str]:
