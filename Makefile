@@ -45,7 +45,7 @@ faults: $(VENV)/.dev  ## the long fault runs, into docs/reliability.md; FAULTS="
 	  done=$$?; $(BIN)/python -m bench.reliability; exit $$done
 
 soak: $(VENV)/.dev  ## a deployment under load and faults: HOURS=1, EVERY=300 seconds, SEED to repeat
-	$(BIN)/python -m bench.soak --hours $(or $(HOURS),1) --every $(or $(EVERY),300) $(if $(SEED),--seed $(SEED)) $(SOAK); \
+	@$(BIN)/python -m bench.soak --hours $(or $(HOURS),1) --every $(or $(EVERY),300) $(if $(SEED),--seed $(SEED)) $(SOAK); \
 	  done=$$?; $(BIN)/python -m bench.reliability; exit $$done
 
 compile: $(VENV)/.run  ## the core as C, where a compiler is
@@ -70,7 +70,8 @@ bench-quick: $(VENV)/.dev  ## the worker beside Kafka Streams, in three minutes
 	@$(BIN)/python -m bench.run --quick
 
 bench-starts: $(VENV)/.dev  ## 20 starts of two and three workers behind a backlog; STARTS, FACTS, SEED
-	@$(BIN)/python -m bench.starts --starts $(or $(STARTS),20) --facts $(or $(FACTS),200000) $(if $(SEED),--seed $(SEED)) $(BENCH_STARTS)
+	@$(BIN)/python -m bench.starts --starts $(or $(STARTS),20) --facts $(or $(FACTS),200000) $(if $(SEED),--seed $(SEED)) --save $(BENCH_STARTS); \
+	  done=$$?; $(BIN)/python -m bench.reliability; exit $$done
 
 bench-sink: $(VENV)/.bench  ## the sink beside the raw insert
 	$(BIN)/python -m bench.sink

@@ -26,6 +26,7 @@ from schemas.events import CaseTransferred, ClockTicked, Event, MovedPlace, Span
 from schemas.posting import Account, Posting
 from schemas.times import DAY, HOUR, MINUTE, SECOND, iso_date
 from schemas.topics import CATALOGUE, KEY_OF, PARTITIONS, TOPIC_OF
+from tests.conftest import LONG
 from tests.faults.harness import Cluster, wait_until
 from tests.histories import BASICS, Arrival, arrival, check_in, merge, served, tick, unmerge, when
 from tests.honours import redeem, reverse
@@ -159,6 +160,7 @@ def test_killing_a_worker_between_the_two_halves_of_a_merge(
     seen("reconcile and replay green; a forged transfer is found")
 
 
+@pytest.mark.skipif(not LONG, reason="the one above is short: make faults")
 def test_a_storm_of_merges_under_the_brokers_time(
     tmp_path: Path, seed: int, seen: Callable[[str], None]
 ) -> None:

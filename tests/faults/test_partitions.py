@@ -28,7 +28,7 @@ TIMES = 3 if LONG else 1
 PROGRESS_SECONDS = 15.0
 RESTORED_ACCOUNTS = 150_000
 SICK = 0
-LOOKED_AT_SECONDS = 20.0
+LOOKED_AT_SECONDS = 20.0 if LONG else 8.0
 
 
 def test_one_three_and_one_worker_while_facts_come_in_leave_no_partition_standing(
