@@ -43,6 +43,7 @@ _QUESTIONS: Mapping[str, Callable[..., Any]] = {
         certificates.certifiable,
         certificates.certificate,
         certificates.certificate_holder,
+        certificates.certificate_refusal,
         certificates.certificates,
         nearest,
     )

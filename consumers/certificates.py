@@ -11,10 +11,13 @@ from typing import Any
 from consumers.certificate import Known, Row, changes, state_of
 from consumers.persons import people_around
 from consumers.query import Query
+from consumers.registry import ORGS, catalogue
 from consumers.wording import moment, reason_texts
+from ledger.account import Account
+from ledger.cases import refusal
 from ledger.people import People
 from schemas.codec import decode_event
-from schemas.events import CertificateIssued, CertificateRevoked
+from schemas.events import Actor, CertificateIssued, CertificateRevoked
 from schemas.times import iso_date
 from schemas.topics import RECOGNITION
 
@@ -43,10 +46,13 @@ def certifiable(
     from_date: int | None = None,
     to_date: int | None = None,
     successor_id: str | None = None,
+    actor_id: str | None = None,
 ) -> dict[str, Any]:
     """What an organisation can certify of a volunteer now, over days since 1970 (both included).
 
-    `sequence` is that of the volunteer's newest posting, 0 for one never heard of; `postings` are
+    `refused` is the reason code with which the ledger would refuse a certificate that `actor_id`
+    issues for the organisation, or for the one that took it over; null if it would not. `sequence`
+    is that of the volunteer's newest posting, 0 for one never heard of; `postings` are
     all that moved the minutes of `rows`, with their bytes as hex.
     """
     newest = query(
@@ -64,6 +70,7 @@ def certifiable(
     people = people_around(query, volunteer_id)
     return {
         "volunteer_id": volunteer_id,
+        "refused": certificate_refusal(query, volunteer_id, org_id, successor_id, actor_id),
         "sequence": newest[0]["sequence"],
         "erased": volunteer_id in people.erased,
         "merged_into": people.into.get(volunteer_id),
@@ -73,6 +80,22 @@ def certifiable(
         "rows": [asdict(row) for row in rows],
         "postings": _moved_by(query, values),
     }
+
+
+def certificate_refusal(
+    query: Query,
+    volunteer_id: str,
+    org_id: str,
+    successor_id: str | None = None,
+    actor_id: str | None = None,
+) -> str | None:
+    """The reason code with which the ledger would refuse a certificate, or its revocation, by
+    somebody who acts for an organisation or for its successor; asked of the ledger's own rule."""
+    known = catalogue(query, ORGS)
+    known.people = people_around(query, volunteer_id)
+    acting = successor_id or org_id
+    actor = Actor(actor_id or acting, "organiser", acting)
+    return refusal(Account(volunteer_id), actor, org_id, known)
 
 
 def certificate(query: Query, number: str) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from consumers.persons import registrations
 from consumers.query import Query
-from consumers.stars import applications, stars
+from consumers.stars import awarded, stars
 from consumers.taken import Taken, first_of_each
 from consumers.volunteer import Volunteer, volunteer
 from consumers.wording import moment
@@ -73,22 +73,26 @@ def benefit(
     """Does a volunteer meet every need of `star:N`, `hours:N`, `points:N` (joined by commas)?
 
     The answer is yes or no and the policy version it rests on: no hours, no name, no id. An award
-    in review is an award. All registrations of a person are one; `exact`: that very registration.
+    whose hours are no longer there is none until its body has decided anew: `reason` says
+    `under_review` where nothing else is wanting, `not_met` where something is. All registrations
+    of a person are one; `exact`: that very registration.
     """
     wanted = [need.split(":") for need in needs.split(",")]
     who = volunteer(query, *registrations(query, volunteer_id, as_of, exact=exact), as_of)
-    awarded = {
-        one.applied.event.star
-        for one in applications(who)
-        if (last := one.decision()) is not None and last.event.decision == "approve"
-    }
+    held = awarded(who)
     there = {
-        "star": max(awarded, default=0),
+        "star": max((star for star, in_review in held.items() if not in_review), default=0),
         "hours": who.minutes() // 60,
         "points": _points(who)["balance"],
     }
+    # As it would be if every award in review were confirmed.
+    hoped = there | {"star": max(held, default=0)}
+    eligible, at_best = (
+        all(found[what] >= int(number) for what, number in wanted) for found in (there, hoped)
+    )
     return {
-        "eligible": all(there[what] >= int(number) for what, number in wanted),
+        "eligible": eligible,
+        "reason": None if eligible else "under_review" if at_best else "not_met",
         "needs": needs,
         "policy": who.policy.label,
         "as_of": moment(as_of),

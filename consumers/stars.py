@@ -80,6 +80,17 @@ def _changes(who: Volunteer, year: int | None) -> Iterator[dict[str, Any]]:
         before = now
 
 
+def awarded(who: Volunteer) -> dict[int, bool]:
+    """Every star that is awarded -> is its award in review? Of several awards one in order is
+    enough."""
+    found: dict[int, bool] = {}
+    for one in applications(who):
+        last, star = one.decision(), one.applied.event.star
+        if last is not None and last.event.decision == "approve":
+            found[star] = _fell_short(who, one) and found.get(star, True)
+    return found
+
+
 def _award(who: Volunteer, one: Application) -> dict[str, Any]:
     event, last = one.applied.event, one.decision()
     status = "pending"

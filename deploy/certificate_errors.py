@@ -38,6 +38,12 @@ _TEXTS = {
         "志愿者 {0} 已并入 {1}:请为 {1} 出具证明。",
         "The volunteer {0} was merged into {1}: issue the certificate for {1}.",
     ),
+    "no_successor": (
+        "目录里没有 {0} 承继 {1} 的记录(OrgSucceeded):台账不会接受,什么也没有签名。"
+        "请先发布承继,再出具或撤销。",
+        "The catalogue has no OrgSucceeded by which {0} took over {1}: the ledger would refuse it, "
+        "so nothing was signed. Publish the succession first.",
+    ),
     "nothing_to_certify": (
         "组织 {1} 在这段日期内没有记录志愿者 {0} 的有效时长:证明只含本单位的有效记录,"
         "请核对组织和日期。",

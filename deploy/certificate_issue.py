@@ -27,6 +27,7 @@ from consumers.notes import Checkpoint, SignerKey
 from consumers.proofs import prove
 from consumers.tiles import put
 from deploy.certificate_errors import certificate_errors, refusal
+from deploy.errors import ShiluError
 from deploy.local import bootstrap
 from deploy.settings import Settings
 from deploy.terminal import broker_errors
@@ -35,6 +36,7 @@ from producers.connection import require_topics
 from producers.errors import ProducerError
 from producers.ids import new_event_id
 from schemas.events import Actor, CertificateIssued, CertificateRevoked
+from schemas.reasons import REASONS
 from schemas.times import iso_date
 from schemas.topics import RECOGNITION
 
@@ -117,6 +119,11 @@ def revoke(
         if holder is None:
             raise refusal("certificate_unknown", number)
         org_id = holder["issuer_org_id"]
+        refused = ask(
+            at, "certificate_refusal", volunteer_id=holder["volunteer_id"], org_id=org_id,
+            successor_id=successor_id, actor_id=by,
+        )  # fmt: skip
+        _require_accepted(refused, org_id, successor_id)
         event = CertificateRevoked(
             new_event_id(), holder["volunteer_id"], number, org_id, reason,
             time.time_ns() // 1000, None, "admin", None, _APP, False,
@@ -132,6 +139,7 @@ def _certifiable(settings: Settings, wish: Wish) -> dict[str, Any]:
     found: dict[str, Any] = ask(
         at, "certifiable", volunteer_id=wish.volunteer_id, org_id=wish.org_id,
         from_date=wish.from_date, to_date=wish.to_date, successor_id=wish.successor_id,
+        actor_id=wish.by,
     )  # fmt: skip
     if found["erased"]:
         raise refusal("holder_erased", wish.volunteer_id)
@@ -139,11 +147,21 @@ def _certifiable(settings: Settings, wish: Wish) -> dict[str, Any]:
         raise refusal("holder_merged", wish.volunteer_id, found["merged_into"])
     if not found["sequence"]:
         raise refusal("holder_unknown", wish.volunteer_id)
+    _require_accepted(found["refused"], wish.org_id, wish.successor_id)
     if not found["rows"]:
         raise refusal("nothing_to_certify", wish.volunteer_id, wish.org_id)
     if wish.supersedes is not None:
         _require_own(at, wish)
     return found
+
+
+def _require_accepted(code: str | None, org_id: str, successor_id: str | None) -> None:
+    """Nothing is signed or sent that the ledger would refuse."""
+    if code == "not_for_org" and successor_id is not None:
+        raise refusal("no_successor", successor_id, org_id)
+    if code is not None:
+        said = REASONS[code]
+        raise ShiluError(code, said.zh, said.en)
 
 
 def _require_own(at: At, wish: Wish) -> None:

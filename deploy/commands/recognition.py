@@ -133,5 +133,7 @@ def benefit(
         print_json(answer)
     else:
         said = text("是", "yes") if answer["eligible"] else text("否", "no")
+        if answer["reason"] == "under_review":
+            said += text(":under_review,星级正在复核", ": under_review, the star is being reviewed")
         typer.echo(f"{said} ({answer['policy']})")
     raise typer.Exit(0 if answer["eligible"] else 1)

@@ -101,6 +101,8 @@ def test_from_issue_to_withdrawal(office: Office, tmp_path: Path) -> None:
     assert "seal --once" in office.run(*issue, code=1).stderr
     assert not pdf.exists()
     office.run("seal", "--once")
+    assert "OrgSucceeded" in office.run(*issue, "--successor", "org-b", code=1).stderr
+    assert not pdf.exists()
     name = tmp_path / "name"
     name.write_text("张三\n")
     done = office.json(*issue, "--name-file", str(name))
@@ -139,7 +141,9 @@ def test_from_issue_to_withdrawal(office: Office, tmp_path: Path) -> None:
     assert (again["minutes"], again["supersedes"], again["proofs"]) == (120, number, 0)
     office.judge()
     assert office.json("certificate", "check", number, code=5)["superseded_by"] == again["number"]
-    office.run("certificate", "revoke", again["number"], "--reason", "issued_by_mistake")
+    revoke = ("certificate", "revoke", again["number"], "--reason", "issued_by_mistake")
+    assert "OrgSucceeded" in office.run(*revoke, "--successor", "org-b", code=1).stderr
+    office.run(*revoke)
     assert [type(event) for event in office.judge()] == [CertificateRevoked]
     said = office.run("certificate", "check", str(second), code=6, SHILU_LANG="zh").stdout
     assert "已撤销" in said

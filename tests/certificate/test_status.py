@@ -17,6 +17,7 @@ from schemas.events import (
     Actor,
     CertificateIssued,
     CertificateRevoked,
+    OrgSucceeded,
     ProjectPublished,
     VolunteerErased,
     VolunteerMerged,
@@ -261,6 +262,17 @@ def test_an_erased_holder_leaves_the_state_and_nothing_else(desk: Desk) -> None:
     assert desk.ask("certificate", number=FIRST) == {"number": FIRST, "state": "withdrawn"}
     assert desk.ask("certificates") == [{"number": FIRST, "state": "withdrawn"}]
     assert desk.ask("certifiable", volunteer_id="v-1", org_id="org-a")["erased"]
+
+
+def test_a_successor_that_the_catalogue_does_not_know_certifies_nothing(desk: Desk) -> None:
+    """What the ledger would refuse is refused before anything is signed."""
+    asked: dict[str, Any] = {"volunteer_id": "v-1", "org_id": "org-a"}
+    assert desk.ask("certifiable", **asked)["refused"] is None
+    assert desk.ask("certifiable", **asked, successor_id="org-b")["refused"] == "not_for_org"
+    assert desk.ask("certificate_refusal", **asked, successor_id="org-b") == "not_for_org"
+    assert desk.ask("certificate_refusal", **asked, actor_id="v-1") == "own_record"
+    desk.book.catalogue(OrgSucceeded("suc-1", "org-a", "org-b", MORNING, None))
+    assert desk.ask("certifiable", **asked, successor_id="org-b")["refused"] is None
 
 
 def test_a_merged_holder_is_asked_for_under_the_survivor(desk: Desk) -> None:

@@ -221,8 +221,9 @@ def test_a_benefit_is_answered_with_yes_or_no_and_nothing_about_the_person(trail
 
     def yes(needs: str) -> bool:
         found = benefit(trail.query, "v1", needs)
-        assert found == {"eligible": found["eligible"], "needs": needs, "policy": "default@1",
-                         "as_of": None}  # fmt: skip
+        reason = None if found["eligible"] else "not_met"
+        assert found == {"eligible": found["eligible"], "reason": reason, "needs": needs,
+                         "policy": "default@1", "as_of": None}  # fmt: skip
         return bool(found["eligible"])
 
     assert yes("star:1")
@@ -234,6 +235,23 @@ def test_a_benefit_is_answered_with_yes_or_no_and_nothing_about_the_person(trail
     assert yes("star:1,hours:4,points:3")
     assert not yes("star:1,hours:5")
     assert not benefit(trail.query, "v-nobody", "hours:1")["eligible"]
+
+
+def test_a_star_whose_award_is_in_review_is_no_benefit_until_it_is_decided_anew(
+    trail: Trail,
+) -> None:
+    gone = void(session="s1", at="21:00")
+    again = decide_star(at="22:00", event_id="confirmed-anew")
+    tell(trail, RULES, *FOUR_HOURS, apply_star(), decide_star(), gone, again)
+
+    def asked(needs: str, at: str) -> tuple[bool, str | None, str]:
+        found = benefit(trail.query, "v1", needs, when(at))
+        return found["eligible"], found["reason"], found["policy"]
+
+    assert asked("star:1", "20:59") == (True, None, "default@1")
+    assert asked("star:1", "21:30") == (False, "under_review", "default@1")
+    assert asked("star:1,hours:4", "21:30") == (False, "not_met", "default@1")
+    assert asked("star:1", "22:30") == (True, None, "default@1")
 
 
 def test_needs_that_cannot_be_read_are_a_bad_question(trail: Trail) -> None:
