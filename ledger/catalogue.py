@@ -7,10 +7,13 @@ from ledger.changes import Changes
 from ledger.people import People
 from ledger.policy import BUILT_IN, Policy
 from ledger.workdays import PLAIN, UNKNOWN, Workdays
-from schemas.events import UtcOffset
+from schemas.events import Actor, UtcOffset
 from schemas.times import DAY, MINUTE
 
 CHINA_OFFSET_MINUTES: Final = 480
+
+_STAFF: Final = frozenset({"organiser", "admin", "system"})
+"""Roles in which people, and the systems they run, act for an organisation."""
 
 
 @dataclass(slots=True, init=False, unsafe_hash=True)
@@ -143,6 +146,19 @@ class Catalogue:
         if recorder in self.parents:
             orgs.add(self.parents[recorder])
         return org_id in orgs or any(self.succeeds(org_id, org) for org in orgs)
+
+    def speaks_for(self, actor: Actor, org_id: str) -> bool:
+        """May somebody enter or sign hours in an organisation's name: a regulator, or one of its
+        people, of an organisation above it or of a successor of one of these, whose role may?"""
+        if actor.role == "regulator":
+            return True
+        acting = actor.org_id
+        if acting is None or actor.role not in _STAFF:
+            return False
+        line = [org_id]
+        while (above := self.parents.get(line[-1])) is not None and above not in line:
+            line.append(above)
+        return acting in line or any(self.succeeds(acting, one) for one in line)
 
     def succeeds(self, org_id: str, ended: str) -> bool:
         """Did an organisation take over what another one was, perhaps by way of others?"""

@@ -18,11 +18,15 @@ Entry = HoursGranted | HoursClaimed | HoursImported | TrainingRecorded
 def grant(account: Account, event: HoursGranted, recorded_at: int, catalogue: Catalogue) -> Result:
     """Hours the organiser takes down afterwards: with evidence and a second person they count."""
     own = catalogue.people.registrations(account.volunteer_id)
-    if event.actor.id in own:
-        return "refused", "own_hours", ()
+    if (why := _not_theirs(account, event, catalogue)) is not None:
+        return "refused", why, ()
     facts = _facts(event, event.start_at, event.end_at)
     approver = event.approver
-    second = approver is not None and approver.id not in {event.actor.id, *own}
+    second = (
+        approver is not None
+        and approver.id not in {event.actor.id, *own}
+        and catalogue.speaks_for(approver, event.recording_org_id)
+    )
     facts.signed = second and len(event.evidence) > 0
     if event.minutes is not None:
         if not 1 <= event.minutes <= min(DAY_MINUTES, (event.end_at - event.start_at) // MINUTE):
@@ -45,13 +49,23 @@ def day_entry(
     catalogue: Catalogue,
 ) -> Result:
     """Minutes of one day without times: a row of another system's record, or learning time."""
-    if event.actor.id in catalogue.people.registrations(account.volunteer_id):
-        return "refused", "own_hours", ()
+    if (why := _not_theirs(account, event, catalogue)) is not None:
+        return "refused", why, ()
     if not 1 <= event.minutes <= DAY_MINUTES:
         return "refused", "minutes_out_of_range", ()
     if isinstance(event, HoursImported):
         return _imported(account, event, recorded_at, catalogue)
     return _enter(account, event, "training", _block(event), recorded_at, catalogue)
+
+
+def _not_theirs(
+    account: Account, event: HoursGranted | HoursImported | TrainingRecorded, catalogue: Catalogue
+) -> str | None:
+    """The reason code if somebody enters hours who may not: the volunteer, or somebody who does not
+    act for the organisation in whose name they are entered."""
+    if event.actor.id in catalogue.people.registrations(account.volunteer_id):
+        return "own_hours"
+    return None if catalogue.speaks_for(event.actor, event.recording_org_id) else "not_for_org"
 
 
 def _imported(

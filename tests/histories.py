@@ -6,7 +6,7 @@ twice is a repetition, as when a phone sends again. Times are China's unless an 
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ledger.record import Record
@@ -133,6 +133,11 @@ def served(
     )
 
 
+def _of(org_id: str, who: Actor) -> Actor:
+    """Somebody in the same office of another organisation."""
+    return replace(who, org_id=org_id)
+
+
 def grant(
     volunteer: str = "v1", grant_id: str = "g1", start: str | int = "09:00",
     end: str | int = "11:00", day: str = TODAY, end_day: str | None = None,
@@ -141,6 +146,7 @@ def grant(
     """Hours taken down afterwards, by default with evidence and a second person."""
     start_at, end_at = when(start, day), when(end, end_day or day)
     org = more.pop("org", "sw1")
+    approver = _of(org, CHIEF) if approver is CHIEF else approver
     named = {
         "event_id": f"grant-{volunteer}-{grant_id}-{start_at}-{end_at}",
         "activity_id": more.pop("activity", "a1"),
@@ -153,7 +159,7 @@ def grant(
         "occurred_at": max(start_at, end_at) + HOUR,
         "evidence": evidence,
     }
-    fields = _facts(ORGANISER, "admin") | named | more
+    fields = _facts(_of(org, ORGANISER), "admin") | named | more
     return HoursGranted(volunteer_id=volunteer, grant_id=grant_id, start_at=start_at,
                         end_at=end_at, approver=approver, **fields)  # fmt: skip
 
@@ -202,7 +208,7 @@ def imported(
         "row_hash": row,
         "occurred_at": occurred_at,
     }
-    fields = _facts(ORGANISER, "import") | named | more
+    fields = _facts(_of(named["recording_org_id"], ORGANISER), "import") | named | more
     return HoursImported(volunteer_id=volunteer, grant_id=grant_id, **fields)
 
 
@@ -220,7 +226,7 @@ def training(
         "content_ref": None,
         "occurred_at": occurred_at,
     }
-    fields = _facts(ORGANISER, "admin") | named | more
+    fields = _facts(_of(named["recording_org_id"], ORGANISER), "admin") | named | more
     return TrainingRecorded(volunteer_id=volunteer, grant_id=grant_id, **fields)
 
 

@@ -266,6 +266,20 @@ class Registry:
             orgs |= more
         return actor.role != "volunteer" and actor.org_id in orgs
 
+    def speaks_for(self, actor: Actor, org_id: str, seen: int) -> bool:
+        """Is this one of the organisation's people, of those above it or after it, with a role?"""
+        if actor.role == "regulator":
+            return True
+        orgs: list[str] = []
+        above: str | None = org_id
+        while above is not None and above not in orgs:
+            orgs.append(above)
+            above = self.parents.of(above, seen)
+        known = set(orgs)
+        while more := {s for o in known if (s := self.successors.of(o, seen))} - known:
+            known |= more
+        return actor.role in ("organiser", "admin", "system") and actor.org_id in known
+
     def walks_in(self, volunteer_id: str, place: Place, shift_id: str | None, seen: int) -> bool:
         """Is there a roster without this volunteer?"""
         roster = self.rosters.of(shift_id, seen)

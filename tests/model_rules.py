@@ -147,11 +147,11 @@ class _Volunteer:
                     honours.append(entry)
                 case HoursImported() if named.get(event.grant_id) == (
                     row := (event.source_system, event.row_hash)
-                ) and not is_wrong_by_itself(event, self.volunteer_id):
+                ) and not is_wrong_by_itself(entry, self.volunteer_id, self.registry):
                     self._answer(entry, ("duplicate", "already_imported"))
                 case HoursImported() if came[row, event.batch_id] < taken[
                     row
-                ] and not is_wrong_by_itself(event, self.volunteer_id):
+                ] and not is_wrong_by_itself(entry, self.volunteer_id, self.registry):
                     # LOG ORDER: the first event with a row takes it, if it is not refused; of rows
                     # that read alike the n-th of a batch is the n-th of any other.
                     came[row, event.batch_id] += 1

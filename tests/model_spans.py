@@ -66,6 +66,7 @@ class Shape(NamedTuple):
     said_by: str = ""
     entered: Any = None
     verdict: Verdict = Verdict()
+    seconded: bool = False
     released: int = 0
     seen: tuple[int, int | None, Place, str | None] | None = None
 
@@ -257,7 +258,8 @@ def _judge(
     if isinstance(entered, HoursClaimed) and not approved:
         return _whole(verdict, "awaiting_organiser")
     signed = approved and (verdict.evidence or shape.corrected)
-    if isinstance(entered, HoursGranted) and not signed and not _is_signed(entered, who):
+    own = isinstance(entered, HoursGranted) and shape.seconded and _is_signed(entered, who)
+    if isinstance(entered, HoursGranted) and not signed and not own:
         return _whole(verdict, "no_second_person")
     if not has_policy or not registry.knows(place, day, seen):
         return "held_review", "unknown_activity"
@@ -366,11 +368,19 @@ def has_a_say(
 
 
 def _bare_shape(facts: Sequence[Entry], registry: Registry) -> Shape:
-    entered = next((e.record.event for e in facts if isinstance(e.record.event, ENTRIES)), None)
-    if entered is not None:
+    first_entry = next((e for e in facts if isinstance(e.record.event, ENTRIES)), None)
+    if first_entry is not None:
+        entered: Any = first_entry.record.event
         start, end = _times(entered)
         where = place_of(entered)
-        return Shape(start, end, where, entered.shift_id, entered.event_id, entered)
+        second = getattr(entered, "approver", None)
+        # LOG ORDER: by who was known to speak for the organisation when it came.
+        seconded = second is not None and registry.speaks_for(
+            second, entered.recording_org_id, first_entry.seen
+        )
+        return Shape(
+            start, end, where, entered.shift_id, entered.event_id, entered, seconded=seconded
+        )
     ins = [(moment(e, registry)[0], e.record.event.event_id, e.record.event)
            for e in facts if isinstance(e.record.event, CheckedIn)]  # fmt: skip
     if not ins:
@@ -405,8 +415,11 @@ def _refusal(
 
 def _entry_refusal(entry: Entry, was: Shape, who: str, registry: Registry) -> str | None:
     event: Any = entry.record.event
-    if not isinstance(event, HoursClaimed) and event.actor.id == who:
-        return "own_hours"
+    if not isinstance(event, HoursClaimed):
+        if event.actor.id == who:
+            return "own_hours"
+        if not registry.speaks_for(event.actor, event.recording_org_id, entry.seen):
+            return "not_for_org"
     start, end = _times(event)
     minutes = getattr(event, "minutes", None)
     if minutes is not None:
@@ -426,9 +439,11 @@ def _entry_refusal(entry: Entry, was: Shape, who: str, registry: Registry) -> st
     return "grant_exists" if was.entered is not None else None
 
 
-def is_wrong_by_itself(event: HoursImported, who: str) -> bool:
+def is_wrong_by_itself(entry: Entry, who: str, registry: Registry) -> bool:
     """Is a row refused whether it came before or not?"""
-    return event.actor.id == who or not 1 <= event.minutes <= 1440
+    event: Any = entry.record.event
+    speaks = registry.speaks_for(event.actor, event.recording_org_id, entry.seen)
+    return event.actor.id == who or not speaks or not 1 <= event.minutes <= 1440
 
 
 def _act_refusal(

@@ -237,6 +237,9 @@ def _grants(draw: st.DrawFn) -> list[Arrival]:
         evidence=draw(_mostly([("sha256:1f",)], [()])),
         **draw(places),
     )  # fmt: skip
+    if draw(st.integers(0, 5)) == 0:
+        # In somebody's name: now and then by a person who does not act for them.
+        event = replace(event, **{draw(st.sampled_from(["actor", "approver"])): draw(deciders)})
     return [arrival(event)]
 
 

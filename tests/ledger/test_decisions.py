@@ -24,6 +24,7 @@ from tests.histories import (
     deny,
     grant,
     heads,
+    imported,
     merge,
     no_show,
     operator,
@@ -36,10 +37,11 @@ from tests.histories import (
     site,
     succeed,
     tick,
+    training,
     void,
     withdraw,
 )
-from tests.ledger.books import answer, balance, book, last, lines, total
+from tests.ledger.books import answer, answers, balance, book, last, lines, total
 from tests.town import Town
 
 STRANGER = Actor("stranger-1", "organiser", "elsewhere")
@@ -126,6 +128,39 @@ def test_a_grant_of_more_minutes_than_its_times_hold_is_refused(minutes: int) ->
 def test_nobody_grants_hours_to_themselves() -> None:
     made = book(grant(actor=VOLUNTEER))
     assert answer(last(made)) == ("refused", "own_hours")
+
+
+OUTSIDER, OTHER = Actor("x-1", "admin", "vo1"), Actor("x-2", "admin", "vo1")
+
+
+def test_nobody_enters_hours_in_the_name_of_an_organisation_that_is_not_theirs() -> None:
+    entered = grant(actor=OUTSIDER, approver=OTHER), imported(actor=OUTSIDER), training(
+        actor=OUTSIDER)  # fmt: skip
+    made = book(*entered)
+    assert answers(made) == [("refused", "not_for_org")] * 3
+    assert balance(made) == 0
+    as_volunteer = Actor("x-3", "volunteer", "sw1")
+    assert answers(book(grant(actor=as_volunteer))) == [("refused", "not_for_org")]
+
+
+@pytest.mark.parametrize(
+    "second", [OTHER, Actor("v9", "volunteer"), Actor("v9", "volunteer", "sw1")]
+)
+def test_a_second_person_is_of_the_organisation_and_in_a_role_that_may(second: Actor) -> None:
+    made = book(grant(approver=second))
+    assert answers(made) == [("held", "no_second_person")]
+    assert balance(made) == 0
+
+
+def test_who_is_above_an_organisation_or_took_it_over_enters_hours_for_it() -> None:
+    tree = org("top"), org("mid", "top"), org("sw1", "mid")
+    above = Actor("t-1", "admin", "top")
+    assert (
+        balance(book(*tree, grant(actor=above), imported(actor=REGULATOR, day="2025-02-01"))) == 240
+    )
+    heir = Actor("h-1", "organiser", "heir")
+    assert balance(book(succeed("sw1", "heir"), grant(actor=heir, approver=above), *tree)) == 0
+    assert balance(book(*tree, succeed("mid", "heir"), grant(actor=heir, approver=above))) == 120
 
 
 def test_e36_who_does_not_organise_may_not_record_afterwards() -> None:

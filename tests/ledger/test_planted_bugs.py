@@ -421,6 +421,9 @@ BUGS: dict[str, Plant] = {
     "who decided hears the appeal": method(Court, "_hear", _one_person_for_both),
     "who wants a correction decides it": method(Court, "_correct", _whoever_asked_corrects),
     "anybody decides": everywhere(settling.entitled, lambda *_: True),
+    "anybody enters hours in anybody's name": method(
+        Catalogue, "speaks_for", lambda self, actor, org_id: True
+    ),
     "anybody records afterwards": method(Catalogue, "may_record", lambda *_: True),
     "a wrong clock is believed": everywhere(
         lateness.happened_at, lambda event, *_: (event.occurred_at, None)
