@@ -12,6 +12,7 @@ from itertools import groupby
 from random import Random
 from typing import Any
 
+from consumers.commuting import decided_by_order
 from consumers.gaps import GAP_ACCEPTED, GAP_REASON
 from consumers.log import Log
 from consumers.notes import BadNote, Checkpoint, Note
@@ -26,7 +27,7 @@ from ledger.record import Record as Entry
 from ledger.record import digest_of, digest_of_event
 from ledger.replay import Book
 from schemas.codec import BY_ID, Undecodable, decode_event, decode_output, encode, encode_as
-from schemas.events import EvaluationSubmitted, Event, VolunteerMerged
+from schemas.events import EvaluationSubmitted, VolunteerErased, VolunteerMerged
 from schemas.posting import Posting, Quarantined
 from schemas.topics import CATALOGUE, CHECKPOINTS, FACTS, POSTINGS, QUARANTINE, TRANSFERS
 
@@ -178,13 +179,12 @@ def _entry(record: Record, recorded_ms: int | None = None) -> Entry | None:
     return Entry(*place, at * 1000, key, event, digest)
 
 
-def _learn(catalogue: Catalogue, record: Record) -> Event | None:
+def _learn(catalogue: Catalogue, record: Record) -> None:
     entry = _entry(record)
     if entry is None:
         catalogue.next_offset = record.offset + 1
-        return None
-    learn(catalogue, entry)
-    return entry.event
+    else:
+        learn(catalogue, entry)
 
 
 def _in_order(read: _Reader) -> tuple[Replayed, Transfers]:
@@ -284,12 +284,21 @@ def _in_any_order(read: _Reader, seed: int) -> Replayed:
 
     The catalogue is there from the start, and what was said about attendance comes at the end: both
     are judgements about facts. Ticks keep the log's time and come where chance puts them. Those
-    whom a merge names are left out: what they were handed belongs to the recorded order.
+    whom a merge names are left out: what they were handed belongs to the recorded order. Nobody is
+    forgotten here: what the log's order alone decided is compared by its own rule.
     """
     found, book, catalogue = Replayed(read.partition), Book(), Catalogue()
     merged: set[str] = set()
+    erased: dict[str, int] = {}
     for record in read.catalogue:
-        event = _learn(catalogue, record)
+        entry = _entry(record)
+        event: Any = None if entry is None else entry.event
+        if getattr(event, "volunteer_id", None) in erased:
+            continue
+        if isinstance(event, VolunteerErased):
+            erased[event.volunteer_id] = record.offset
+            continue
+        _learn(catalogue, record)
         if isinstance(event, VolunteerMerged):
             merged |= {event.volunteer_id, event.into_volunteer_id}
     entries = [
@@ -301,6 +310,14 @@ def _in_any_order(read: _Reader, seed: int) -> Replayed:
         and getattr(entry.event, "volunteer_id", None) not in merged
         and not read.is_astray(entry, book)
     ]
+    by_order, wrong = decided_by_order(
+        [one for one in map(_output, read.postings) if isinstance(one, Posting)],
+        {(one.topic, one.offset): one.digest for one in entries},
+        erased,
+    )
+    for sentence in wrong:
+        found.say(sentence)
+    entries = [one for one in entries if (one.topic, one.offset) not in by_order]
     Random(f"{seed}/{read.partition}").shuffle(entries)
     entries.sort(key=lambda entry: isinstance(entry.event, EvaluationSubmitted))
     for entry in entries:
