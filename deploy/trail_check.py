@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from difflib import get_close_matches
 from typing import Any
 
 import httpx
@@ -26,8 +27,10 @@ from deploy.lang import text
 from deploy.local import bootstrap
 from deploy.settings import Settings
 from deploy.trail_errors import trail_errors
+from schemas.topics import ALL
 
 _DEFAULT_COUNT = 10
+TOPIC_NAMES = [topic.name for topic in ALL]
 
 
 class _Bar:
@@ -108,7 +111,12 @@ def print_records(
 ) -> None:
     """Print records of a topic as JSON Lines; with `follow` until interrupted."""
     with trail_errors(), Log(bootstrap(settings), follows=follow) as log:
-        ends = log.ends(log.places([topic]))
+        try:
+            ends = log.ends(log.places([topic]))
+        except LogError as error:
+            if error.code != "topic_missing" or topic in TOPIC_NAMES:
+                raise
+            raise _no_such_topic(topic) from error
         if beginning:
             _print(oldest(log, ends, count))
         else:
@@ -118,6 +126,19 @@ def print_records(
                 _print(coming(log, ends))
             except KeyboardInterrupt:
                 raise typer.Exit(0) from None
+
+
+def _no_such_topic(topic: str) -> ShiluError:
+    """A name that is none of ours: creating topics would not help."""
+    near = get_close_matches(topic, TOPIC_NAMES, 1)
+    fix_zh = f"是不是 {near[0]}?" if near else f"可用的主题:{'、'.join(TOPIC_NAMES)}。"
+    fix = f"did you mean {near[0]}?" if near else f"there are {', '.join(TOPIC_NAMES)}."
+    return ShiluError(
+        "no_such_topic",
+        f"没有主题 {topic}:{fix_zh}",
+        f"There is no topic {topic}: {fix}",
+        field="topic",
+    )
 
 
 def _print(records: Iterable[Record]) -> None:

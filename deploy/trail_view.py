@@ -1,5 +1,6 @@
 """How answers about the trail look on a terminal. Hours are shown as `3h 20m`, never stored so."""
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from deploy.wording import word
 _PIPE_COLUMNS = 140
 _BAR_COLUMNS = 20
 _MOST_ROWS = 40
+_MINUTE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
 
 Answer = Mapping[str, Any]
 
@@ -49,13 +51,15 @@ def sentence(answer: Answer) -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table; columns whose name begins with `>` are set to the right."""
+    """A table; columns whose name begins with `>` are set to the right, times are never folded."""
     drawn = Table(title=title or None, title_justify="left", header_style="bold")
-    for column in columns:
+    shown = list(rows)
+    for place, column in enumerate(columns):
         right = column.startswith(">")
+        whole = any(_MINUTE.fullmatch(str(row[place])) for row in shown if place < len(row))
         drawn.add_column(column.removeprefix(">"), justify="right" if right else "left",
-                         overflow="fold")  # fmt: skip
-    for row in rows:
+                         overflow="fold", no_wrap=whole)  # fmt: skip
+    for row in shown:
         drawn.add_row(*(value if isinstance(value, Bar) else cell(value) for value in row))
     return drawn
 
