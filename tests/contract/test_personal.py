@@ -196,7 +196,7 @@ def test_a_role_that_nobody_has_is_refused() -> None:
 
 def test_what_came_past_every_entry_is_quarantined_without_its_number() -> None:
     event = check_in(ADULT)
-    record = Record(CHECKINS, 0, 5, AT, ADULT, event, b"")
+    record = Record(CHECKINS, 0, 5, AT, ADULT, event)
     assert barred(record, Catalogue()) == (
         "personal_data", "volunteer_id, allowed: no identity number, telephone number or name",
     )  # fmt: skip
