@@ -14,7 +14,6 @@ from deploy.trail_view import (
     bounds,
     cell,
     console,
-    heads,
     hours,
     minute,
     sentence,
@@ -23,7 +22,7 @@ from deploy.trail_view import (
     show_quarantined,
     table,
 )
-from deploy.wording import column, word
+from deploy.wording import column, heads, word
 
 _MOST_ROWS = 60
 

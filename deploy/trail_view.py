@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.lang import language, text
-from deploy.wording import word
+from deploy.wording import NAMED, heads, word
 
 _PIPE_COLUMNS = 140
 _BAR_COLUMNS = 20
@@ -138,31 +138,6 @@ def show_breakdown(out: Console, breakdown: Answer, *, people: bool) -> None:
     out.print(table("", columns, cells))
 
 
-_NAMED = ("org", "host_org", "project", "site")
-_HEADS = {
-    "org": ("记录组织", "organisation"),
-    "host_org": ("接待组织", "host"),
-    "project": ("项目", "project"),
-    "site": ("站点", "site"),
-    "activity": ("活动", "activity"),
-    "day": ("日期", "day"),
-    "month": ("月份", "month"),
-    "kind": ("种类", "kind"),
-    "state": ("状态", "state"),
-    "field": ("服务领域", "field"),
-    "region": ("地区", "region"),
-    "province": ("省", "province"),
-    "city": ("市", "city"),
-    "county": ("区县", "county"),
-}
-
-
-def heads(by: str) -> list[str]:
-    """The columns of what something is broken down by: with names beside ids."""
-    head = text(*_HEADS[by])
-    return [head, text("名称", "name")] if by in _NAMED else [head]
-
-
 def _keys_of(several: Sequence[str], row: Answer) -> list[str]:
     alone = len(several) == 1
     keys = [row["key"]] if alone else row["key"]
@@ -170,7 +145,7 @@ def _keys_of(several: Sequence[str], row: Answer) -> list[str]:
     found = []
     for by, key, name in zip(several, keys, names, strict=True):
         found.append(word(key) if by in ("kind", "state") else key or "-")
-        if by in _NAMED:
+        if by in NAMED:
             found.append(name or "")
     return found
 

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from deploy.lang import language
+from deploy.lang import language, text
 
 _ZH: Final = tuple(
     (re.compile(pattern), zh)
@@ -103,3 +103,29 @@ _COLUMNS: Final = {
 def column(field: str) -> str:
     """The head of a column that is named after a field of an answer."""
     return _COLUMNS.get(field, field) if language() == "zh" else field
+
+
+NAMED: Final = ("org", "host_org", "project", "site")
+"""Breakdowns whose keys have names beside them."""
+_HEADS: Final = {
+    "org": ("记录组织", "organisation"),
+    "host_org": ("接待组织", "host"),
+    "project": ("项目", "project"),
+    "site": ("站点", "site"),
+    "activity": ("活动", "activity"),
+    "day": ("日期", "day"),
+    "month": ("月份", "month"),
+    "kind": ("种类", "kind"),
+    "state": ("状态", "state"),
+    "field": ("服务领域", "field"),
+    "region": ("地区", "region"),
+    "province": ("省", "province"),
+    "city": ("市", "city"),
+    "county": ("区县", "county"),
+}
+
+
+def heads(by: str) -> list[str]:
+    """The columns of what something is broken down by: with names beside ids."""
+    head = text(*_HEADS[by])
+    return [head, text("名称", "name")] if by in NAMED else [head]
