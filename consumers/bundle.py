@@ -16,7 +16,7 @@ import base64
 import csv
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from importlib.resources import files
 from pathlib import Path
@@ -57,7 +57,7 @@ def export(
         folder.mkdir()
         done = sum(counts.values())
         counts[name] = write_entries(rows, folder, kind, lambda n: watcher(done + n))
-        _write_checkpoints(reader, partition, folder)
+        _write_checkpoints(reader, partition, folder, keys.retired)
         tiles = seal / name / "tile"
         if tiles.is_dir():
             _copy_tiles(tiles, folder / "tile")
@@ -121,8 +121,13 @@ def _opened(stack: ExitStack, path: Path, header: list[str]) -> Any:
     return writer
 
 
-def _write_checkpoints(reader: Reader, partition: int, folder: Path) -> None:
-    """Those of the log; whatever else is in a ledger partition's place is shown beside its own."""
+def _write_checkpoints(
+    reader: Reader, partition: int, folder: Path, retired: Sequence[str]
+) -> None:
+    """Those of the log; whatever else is in a ledger partition's place is shown beside its own.
+
+    Those of a name that the ledger had before are not: entries are gone that they speak of.
+    """
     ours, looks = folder.name, log_of(LOOKS)
     newest: tuple[int, str] | None = None
     with (folder / "checkpoints.jsonl").open("w", encoding="utf-8") as out:
@@ -133,6 +138,8 @@ def _write_checkpoints(reader: Reader, partition: int, folder: Path) -> None:
                 *(batch[name].to_pylist() for name in ("origin", "size", "note")), strict=True
             ):
                 if (ours == looks) != origin.endswith(f"/{looks}".encode()):
+                    continue
+                if origin.decode("utf-8", "replace").rpartition("/")[0] in retired:
                     continue
                 written = note.decode("utf-8", "backslashreplace")
                 out.write(json.dumps(written, ensure_ascii=False) + "\n")

@@ -3,16 +3,19 @@
 1.key            the secret, readable for this user alone; older ones are removed by a rotation
 1.vkey, 2.vkey   the public keys, oldest first
 2.rotation       a note: key 2 follows key 1, signed by both
+retired          names of the ledger before this one, where sealed entries were lost
 """
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from consumers.notes import ED25519, BadNote, Note, SignerKey, VerifierKey, opened
 
 _ROTATION = "shilu key rotation"
+_RETIRED = "retired"
 
 
 class KeyringError(Exception):
@@ -26,10 +29,14 @@ class KeyringError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PublicKeys:
-    """Every key that has ever signed, oldest first, and the notes by which each follows another."""
+    """Every key that has ever signed, oldest first, and the notes by which each follows another.
+
+    `retired` are names under which this ledger was sealed before some of what was sealed got lost.
+    """
 
     keys: tuple[VerifierKey, ...]
     rotations: tuple[str, ...]
+    retired: tuple[str, ...] = ()
 
     def trusted_from(self, known: VerifierKey | None) -> tuple[VerifierKey, ...]:
         """The keys that a known one leads to, itself among them; all if none is known.
@@ -98,9 +105,23 @@ def public_keys(folder: Path) -> PublicKeys:
         return PublicKeys(
             tuple(VerifierKey.parse(_read(folder / f"{n}.vkey")) for n in numbers),
             tuple(_read(folder / f"{n}.rotation") for n in numbers[1:]),
+            retired(folder),
         )
     except (BadNote, OSError, UnicodeDecodeError) as error:
         raise KeyringError("keys_unreadable", f"{folder}: {error}") from None
+
+
+def retired(folder: Path) -> tuple[str, ...]:
+    """The names that the ledger had before; none where nothing was lost. Raises OSError."""
+    file = folder / _RETIRED
+    return tuple(_read(file).split()) if file.exists() else ()
+
+
+def succeed(folder: Path, name: str, former: Sequence[str]) -> VerifierKey:
+    """Make the first key of a ledger that had other names before; raises as `create` does."""
+    key = create(folder, name)
+    _put(folder / _RETIRED, "".join(f"{one}\n" for one in former), 0o644)
+    return key
 
 
 def _said(written: str) -> tuple[VerifierKey, VerifierKey]:

@@ -73,13 +73,19 @@ def unsealed(log: Log, ledger: str, keys: Sequence[VerifierKey]) -> dict[str, in
     Asked of the cluster: a sealer that does not run is not there to tell. The vault writes without
     transactions, so each offset of its topic is an entry. Raises LogError.
     """
-    places = log.places(SEALED)
+    places, there = log.places(SEALED), entries(log)
     notes = newest_notes(log, places, ledger, keys)
     sealed = {place: Checkpoint.parse(note.text).size for place, note in notes.items()}
+    return {log_of(place): there[log_of(place)] - sealed.get(place, 0) for place in places}
+
+
+def entries(log: Log) -> dict[str, int]:
+    """Log -> how many entries there are to seal. Raises LogError."""
+    places = log.places(SEALED)
     own = [place for place in places if place.topic == POSTINGS]
     there = {place: max(ends) for place, ends in newest(log, own, _after).items()}
     there |= log.ends([place for place in places if place.topic == ACCESS])
-    return {log_of(place): there.get(place, 0) - sealed.get(place, 0) for place in places}
+    return {log_of(place): there.get(place, 0) for place in places}
 
 
 def _after(record: Record) -> int | None:

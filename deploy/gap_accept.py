@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError
 
-from consumers.gaps import GAP_ACCEPTED, GAP_REASON, Gap, accepted, home_of
+from consumers.gaps import GAP_ACCEPTED, Gap, accepted, home_of
 from consumers.lag import Lag, ledger_positions, measure, state_in
 from consumers.log import Log
 from consumers.newest import newest
@@ -165,11 +165,11 @@ def _send(
         place, last = gap.place, max(0, gap.end - 1)
         posting = Posting(
             home, state.next_index + number, place.topic, place.partition, last, gap.event_id,
-            GAP_ACCEPTED, "", 0, now, now, actor, state.catalogue_offset, "posted", GAP_REASON,
+            GAP_ACCEPTED, "", 0, now, now, actor, state.catalogue_offset, "posted", "gap_accepted",
             (), 0,
         )  # fmt: skip
         bad = Quarantined(
-            place.topic, place.partition, last, now, GAP_REASON, f"{gap.event_id}: {words}",
+            place.topic, place.partition, last, now, "gap_accepted", f"{gap.event_id}: {words}",
             None, None, 0,
         )  # fmt: skip
         sent += [

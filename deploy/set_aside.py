@@ -16,14 +16,14 @@ from typing import Any
 from consumers import keyring
 from consumers.lag import measure
 from consumers.log import Log
-from consumers.newest import unsealed
 from consumers.sealer import holding
 from consumers.sink import TOPICS
 from deploy.errors import ShiluError
 from deploy.local import bootstrap
 from deploy.running import SEALER, TRAIL, running
+from deploy.seal_ahead import entries_lost, seal_ahead
 from deploy.seal_errors import seal_errors
-from deploy.seal_process import has_keys, keys_of
+from deploy.seal_process import keys_of
 from deploy.settings import Settings
 from deploy.trail_heads import trail_heads
 
@@ -44,8 +44,8 @@ def set_aside(settings: Settings, reason: str, actor: str) -> dict[str, Any]:
         heads = trail_heads(settings)[0] or {}
         lags = measure(log, {place: heads.get(str(place), 0) for place in log.places(TOPICS)})
         trail = {str(lag.place): lag.ahead for lag in lags if lag.ahead is not None}
-        sealed, name = _sealed_too_far(settings, log)
-        shifted = _positions_ahead(seal, log)
+        sealed, name = entries_lost(settings, log)
+        shifted = {str(place): to for place, (_, to) in seal_ahead(settings, log).items()}
     if settings.clickhouse and trail:
         raise ShiluError(
             "trail_on_server",
@@ -77,33 +77,6 @@ def _await_free(settings: Settings) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _sealed_too_far(settings: Settings, log: Log) -> tuple[dict[str, int], str]:
-    """Log -> entries that are sealed and not there; and the ledger's name."""
-    if not has_keys(settings):
-        return {}, ""
-    keys = keyring.public_keys(keys_of(settings)).keys
-    name = keys[0].name
-    lost = {log: -n for log, n in unsealed(log, name, keys).items() if n < 0}
-    return lost, name
-
-
-def _positions_ahead(seal: Path, log: Log) -> dict[str, int]:
-    """The sealed logs whose folder stands beyond the end of the log, and where."""
-    from consumers.sealed_logs import SEALED, log_of
-
-    places = {log_of(place): place for place in log.places(SEALED)}
-    ends = log.ends(places.values())
-    found = {}
-    for name, place in places.items():
-        try:
-            said = json.loads((seal / name / "position").read_bytes())
-            if int(said["next_offset"]) > ends[place]:
-                found[name] = int(said["next_offset"])
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    return found
-
-
 def _move(
     settings: Settings, reason: str, actor: str, trail: Mapping[str, tuple[int, int]],
     sealed: Mapping[str, int], shifted: Mapping[str, int], name: str,
@@ -126,7 +99,8 @@ def _move(
     for part in record["moved"]:
         (place / str(part)).rename(folder / str(part))
     if sealed:
-        keyring.create(keys_of(settings), new_name)
+        former = [*keyring.retired(folder / "keys"), name]
+        keyring.succeed(keys_of(settings), new_name, former)
     return record
 
 

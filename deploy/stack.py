@@ -81,8 +81,8 @@ class Stack:
         """Start workers, sink and sealer and wait until each of them answers.
 
         With a broker of our own the seal's key is made if there is none; a named cluster is sealed
-        from where its key is. A sealer that refuses to go on stops nothing else: it is said, `shilu
-        status` shows it, and hours are recorded all the same.
+        from where its key is. A sink or sealer that refuses to go on stops nothing else: it is
+        said, `shilu status` shows it, and hours are recorded all the same.
         """
         began = time.monotonic()
         seals = self._has_keys()
@@ -92,9 +92,15 @@ class Stack:
         self._spawn(TRAIL, ("sink",))
         if seals:
             self._spawn(SEALER, ("seal", "--every", _SEAL_SECONDS))
-        for child in self._children:
-            if child.name != SEALER:
+        for child in list(self._children):
+            if child.name == SEALER:
+                continue
+            try:
                 self._await_ready(child)
+            except ShiluError as error:
+                if child.name != TRAIL:
+                    raise
+                self._say(error.zh, error.en, bad=True)
         took = time.monotonic() - began
         self._say(
             f"台账进程 {self._workers} 个、审计库进程{'、封存进程' if seals else ''}"

@@ -20,6 +20,7 @@ from consumers.sink import TOPICS
 from deploy.errors import ShiluError
 from deploy.local import bootstrap
 from deploy.running import TRAIL, health, noted, started
+from deploy.seal_ahead import seal_ahead
 from deploy.seal_errors import seal_errors
 from deploy.settings import Settings
 from deploy.trail_heads import trail_heads
@@ -42,6 +43,7 @@ def standing(settings: Settings) -> dict[str, Any]:
         missing = log.absent(topic.name for topic in ALL)
         ledger = measure(log, ledger_positions(log, [t for t in FACTS if t not in missing]))
         sealed = _sealed(settings, log, missing)
+        sealed_ahead = {} if {POSTINGS, ACCESS} & set(missing) else seal_ahead(settings, log)
         # Last, for the others' outputs are to be in it.
         heads, has_trail = trail_heads(settings)
         held = heads or {}
@@ -52,6 +54,7 @@ def standing(settings: Settings) -> dict[str, Any]:
     late = None if heads is None else total(trail)
     behind = total(ledger) + (late or 0) + sum(abs(n) for n in (sealed or {}).values())
     ahead = [*_ahead("ledger", ledger), *_ahead("trail", trail), *_sealed_too_far(sealed or {})]
+    ahead += [_span("seal", place, *span) for place, span in sealed_ahead.items()]
     without_worker = _is_group_empty(address, settings.app_id)
     at_rest = all(state == "running" for state in states.values()) and not without_worker
     return {

@@ -121,7 +121,7 @@ def _gap(one: dict[str, Any]) -> tuple[str, str]:
 
 def _ahead(one: dict[str, Any]) -> tuple[str, str]:
     zh, en = _HOLDERS[one["holder"]]
-    if one["holder"] == "seal":
+    if "log" in one:
         where_zh, where = f"{one['log']} 多 {one['entries']} 条", f"{one['log']}, {one['entries']}"
         return (
             f"封存的比 Kafka 中的多({where_zh}):请从备份恢复,或见 shilu set-aside。",

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import NewTopic
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
 from deploy.broker import Broker
 from deploy.errors import ShiluError
@@ -414,3 +414,15 @@ def test_the_fixed_settings_keep_what_is_promised() -> None:
     assert settings["auto.create.topics.enable"] == "false"
     assert settings["log.retention.hours"] == "-1"
     assert int(settings["group.min.session.timeout.ms"]) <= 3_000
+
+
+def test_what_is_acknowledged_is_flushed_to_the_disk_within_a_fraction_of_a_second(
+    broker: Broker,
+) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
+    wanted = ["log.flush.interval.ms", "log.flush.scheduler.interval.ms"]
+    resource = ConfigResource(ConfigResourceType.BROKER, "1", wanted)
+    found = admin.describe_configs([resource], config_filter="all")
+    admin.close()
+    values = {key: int(entry["value"]) for key, entry in found["broker"]["1"].items()}
+    assert values["log.flush.interval.ms"] + values["log.flush.scheduler.interval.ms"] <= 200

@@ -122,7 +122,8 @@ def test_trail_and_seal_beyond_a_shorter_log_go_on_only_after_they_were_set_asid
     with Broker(data, tied_to_parent=True) as broker:
         create_topics(broker.bootstrap)
         book.serve("v-1", "s-1", line(60))
-        Sender(broker.bootstrap).send(book)
+        sender = Sender(broker.bootstrap)
+        sender.send(book)
         keyring.create(home / "keys", "example.org/hours")
         assert shilu(home, broker.bootstrap, "seal", "--once").returncode == 0
         broker.stop()
@@ -130,7 +131,7 @@ def test_trail_and_seal_beyond_a_shorter_log_go_on_only_after_they_were_set_asid
         shutil.copytree(data, tmp_path / "before")
         broker.start()
         book.serve("v-1", "s-2", line(30))
-        Sender(broker.bootstrap).send(book)
+        sender.send(book)
         assert shilu(home, broker.bootstrap, "seal", "--once").returncode == 0
         with open_trail(folder, create=True) as trail:
             copy_all(trail, broker.bootstrap)
@@ -179,7 +180,8 @@ def test_trail_and_seal_beyond_a_shorter_log_go_on_only_after_they_were_set_asid
             copy_all(trail, broker.bootstrap)
         assert run(home, broker, "status")[0] == 0
         assert run(home, broker, "reconcile", "--wait", "0")[0] == 0
-        assert shilu(home, broker.bootstrap, "verify").returncode == 0
+        verified = shilu(home, broker.bootstrap, "verify")
+        assert verified.returncode == 0, verified.stdout
         again = shilu_here(home, broker.bootstrap, "set-aside", "--reason", "again")
         assert again.returncode == 1
         assert "nothing was moved" in again.stderr
