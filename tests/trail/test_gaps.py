@@ -18,6 +18,8 @@ from consumers.resume import SinkError
 from consumers.rows import Place
 from consumers.trail import open_trail
 from deploy.broker import Broker
+from schemas.codec import encode
+from schemas.posting import PartitionState, Position
 from schemas.topics import CHECKINS, POSTINGS
 from tests.conftest import create_topics
 from tests.trail.book import Book, line, partition_of
@@ -185,3 +187,38 @@ def test_trail_and_seal_beyond_a_shorter_log_go_on_only_after_they_were_set_asid
         again = shilu_here(home, broker.bootstrap, "set-aside", "--reason", "again")
         assert again.returncode == 1
         assert "nothing was moved" in again.stderr
+
+
+def test_a_ledger_beyond_a_shorter_log_is_named_and_goes_back_to_its_end_once_accepted(
+    cluster: Broker, tmp_path: Path
+) -> None:
+    book, sender = Book(), Sender(cluster.bootstrap, "shilu-worker-x")
+    book.serve("v-1", "s-1", line(60))
+    sender.send(book)
+    with open_trail(At(tmp_path).folder, create=True) as trail:
+        copy_all(trail, cluster.bootstrap)
+    partition = partition_of("v-1")
+    beyond = PartitionState(partition, 2, 0, (Position(CHECKINS, 7),))
+    sender.account(partition, b"@%d" % partition, encode(beyond))
+    code, found = run(tmp_path, cluster, "status")
+    assert (code, found["behind"]) == (1, 0)
+    span = {"topic": CHECKINS, "partition": partition, "from": 2, "to": 7}
+    assert found["ahead"] == [{"holder": "ledger", **span}]
+    code, report = run(tmp_path, cluster, "reconcile", "--wait", "0")
+    assert code == 1
+    assert [d["code"] for d in report["differences"]] == ["log_shorter"]
+
+    done = shilu_here(tmp_path, cluster.bootstrap, "accept-gap", "--reason", "power cut")
+    assert done.returncode == 0, done.stderr
+    # What comes at these offsets now is folded, and counted once.
+    book.postings.clear()
+    book.indexes[partition] = 3
+    sender._sent = (len(book.inputs), 0, 0)
+    book.serve("v-1", "s-2", line(30))
+    sender.send(book)
+    with open_trail(At(tmp_path).folder) as trail:
+        copy_all(trail, cluster.bootstrap)
+    assert run(tmp_path, cluster, "status")[0] == 0
+    code, report = run(tmp_path, cluster, "reconcile", "--wait", "0")
+    assert (code, report["state"]) == (0, "green"), report["differences"]
+    assert minutes(tmp_path, cluster, "v-1") == 90
