@@ -32,7 +32,10 @@ ROWS = (
     Row(
         "台账进程被杀(一个、多进程)· worker killed with -9",
         "不丢不重,余额不变;15 秒内继续 · nothing lost, nothing double; goes on within 15 s",
-        ("test_killing_a_live_worker_loses_and_doubles_nothing",),
+        (
+            "test_killing_a_live_worker_loses_and_doubles_nothing",
+            "test_killing_a_live_worker_loses_and_doubles_nothing_while_its_clock_ticks",
+        ),
     ),
     Row(
         "审计库进程被杀 · sink killed with -9",
@@ -104,6 +107,20 @@ ROWS = (
             "test_a_key_of_a_megabyte_does_not_stop_its_partition",
             "test_a_day_page_of_a_megabyte_does_not_stop_its_partition",
         ),
+    ),
+    Row(
+        "别的客户端的分区器,途中杀进程 · another client's partitioner, with kills on the way",
+        "转到该去的分区,只计一次,以首条记录定时 · sent on, counts once, dated by the first record",
+        (
+            "test_every_event_of_a_stock_producer_counts_once_through_kills",
+            "test_with_murmur2_random_librdkafka_needs_no_detour",
+            "test_nobody_dates_an_event_back_with_a_header",
+        ),
+    ),
+    Row(
+        "隔离记录重放 · a quarantined record replayed",
+        "留名、只一次、不循环 · by name, once, in no loop",
+        ("test_a_record_is_replayed_once_by_name_and_a_copy_that_fails_again_is_not",),
     ),
     Row(
         "合并风暴,途中杀进程 · merge storms, with kills on the way",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import LONG
-from tests.faults.harness import Cluster, Sender, lately, past
+from tests.faults.harness import Cluster, Sender, history, lately
 
 RATE = 400
 TIMES = ("broker", "producer") if LONG else ("broker",)
@@ -33,7 +33,7 @@ def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cluster]
 @pytest.fixture
 def sender(cluster: Cluster, seed: int) -> Iterator[Sender]:
     """Facts streaming in for as long as the test lasts."""
-    facts = past(500_000, seed) if cluster.producer_time else lately(200_000, seed)
+    facts = history(500_000, seed) if cluster.producer_time else lately(200_000, seed)
     sending = Sender(cluster.broker.bootstrap, facts, RATE)
     sending.start()
     yield sending

@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,9 @@ def postings_of(cluster: Cluster) -> list[Posting]:
     return [p for postings in take(cluster.broker.bootstrap).postings.values() for p in postings]
 
 
-def test_every_event_of_a_stock_producer_counts_once_through_kills(tmp_path: Path) -> None:
+def test_every_event_of_a_stock_producer_counts_once_through_kills(
+    tmp_path: Path, seen: Callable[[str], None]
+) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     chance = random.Random(seed)
@@ -123,9 +126,13 @@ def test_every_event_of_a_stock_producer_counts_once_through_kills(tmp_path: Pat
         explained = json.loads(run(cluster, "explain", PEOPLE[0], "--json").stdout)
         assert explained["waiting"] == []
         assert explained["balance_minutes"] == balances[PEOPLE[0]]
+        seen(f"seed {seed}: 4 kills, {len(log.inputs):,} records, {len(strangers)} of the first "
+             "were astray: each counts once; replay green")  # fmt: skip
 
 
-def test_with_murmur2_random_librdkafka_needs_no_detour(tmp_path: Path) -> None:
+def test_with_murmur2_random_librdkafka_needs_no_detour(
+    tmp_path: Path, seen: Callable[[str], None]
+) -> None:
     with Cluster(tmp_path) as cluster:
         producer = Producer({
             "bootstrap.servers": cluster.broker.bootstrap, "partitioner": "murmur2_random",
@@ -134,6 +141,7 @@ def test_with_murmur2_random_librdkafka_needs_no_detour(tmp_path: Path) -> None:
         inputs = take(cluster.broker.bootstrap).inputs.values()
         assert len(inputs) == 2 * len(PEOPLE)
         assert not any(astray(record) for record in inputs)
+        seen(f"murmur2_random: none of {len(inputs)} astray")
 
 
 def astray(record: Record | None) -> bool:
@@ -143,7 +151,9 @@ def astray(record: Record | None) -> bool:
     return partition_of(record.key, PARTITIONS) != record.partition
 
 
-def test_nobody_dates_an_event_back_with_a_header(tmp_path: Path) -> None:
+def test_nobody_dates_an_event_back_with_a_header(
+    tmp_path: Path, seen: Callable[[str], None]
+) -> None:
     now = int(time.time()) * SECOND
     with Cluster(tmp_path, producer_time=False) as cluster:
         producer = stock(cluster)
@@ -168,3 +178,4 @@ def test_nobody_dates_an_event_back_with_a_header(tmp_path: Path) -> None:
             assert said[offset].recorded_at >= said[0].recorded_at + 1_500_000
         last = said[len(words) + 2]
         assert (last.outcome, last.recorded_at) == ("duplicate", said[0].recorded_at)
+        seen(f"{len(words)} forged origins: none dates an event back")

@@ -48,7 +48,7 @@ def test_killing_a_live_worker_loses_and_doubles_nothing(
 
 
 def test_killing_a_live_worker_loses_and_doubles_nothing_while_its_clock_ticks(
-    tmp_path: Path, seed: int
+    tmp_path: Path, seed: int, seen: Seen
 ) -> None:
     """As a deployment is by default: the broker's time counts, and the worker writes the ticks."""
     chance = random.Random(seed)
@@ -65,7 +65,7 @@ def test_killing_a_live_worker_loses_and_doubles_nothing_while_its_clock_ticks(
             cluster.worker(f"w{number + 1}", SHILU_TICK_SECONDS="0.5")
         cluster.moves("after the last kill")
         said = wait_until(lambda: ticked(cluster), "every partition has ticks, some that close")
-        print(f"ticks in every partition after {said:.1f} s")
+        seen(f"{TIMES} kills, ticks in every partition, {said:.1f} s after the last")
         sender.finish(early=True)
         found = health(cluster, f"w{TIMES}")
         assert (found["ready"], found["reasons"]) == (True, [])
