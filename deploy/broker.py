@@ -86,15 +86,12 @@ class Broker:
         """The broker that some process started over this folder, if it still runs."""
         broker = cls(data_dir)
         found = read_pidfile(broker._pidfile)
-        if found is None:
+        if found is None or not isinstance(port := found[1].get("port"), int):
             return None
         broker._process, facts = found
-        try:
-            broker.port, broker._port_is_open = int(facts["port"]), False
-        except (KeyError, ValueError):
-            return None
-        stem = str(facts.get("aot_recorded", ""))
-        broker._aot_recorded = Path(stem) if stem else None
+        broker.port, broker._port_is_open = port, False
+        if stem := str(facts.get("aot_recorded", "")):
+            broker._aot_recorded = Path(stem)
         return broker
 
     @property
@@ -161,10 +158,7 @@ class Broker:
         self._forget()
 
     def kill(self) -> None:
-        """End the broker at once (SIGKILL); nothing if it isn't running.
-
-        No power cut: what was written stays in the system's page cache and reaches the disk.
-        """
+        """End the broker at once (SIGKILL); no power cut, for the page cache reaches the disk."""
         if self.is_running:
             with suppress(ProcessLookupError):
                 # The whole group: a JVM that writes its AOT cache has a child.
