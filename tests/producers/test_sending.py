@@ -154,10 +154,24 @@ def test_ctrl_c_says_how_many_arrived_and_that_sending_again_is_safe(
     assert "Traceback" not in err.decode()
 
 
+_STARTING = """
+import sys
+from deploy.start import main
+
+class Watching:
+    def find_spec(self, name, path=None, target=None):
+        if name == "deploy.cli":
+            print("here", flush=True)
+
+sys.meta_path.insert(0, Watching())
+main()
+"""
+"""The command, saying when it is about to load what takes long."""
+
+
 def test_ctrl_c_while_it_starts_is_no_traceback(home: Path) -> None:
-    said = "from deploy.start import main; print('here', flush=True); main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", said, "emit", "-"],
+        [sys.executable, "-c", _STARTING, "emit", "-"],
         env=environment("127.0.0.1:9", home),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
