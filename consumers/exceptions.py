@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from consumers.anomalies import anomalies
+from consumers.catalogued import outcomes, refused
 from consumers.facts import SpanKey
 from consumers.pending import Place, Waiting
 from consumers.persons import everybody
@@ -30,7 +31,8 @@ def exceptions(query: Query, limit: int = 20, as_of: int | None = None) -> dict[
     own), what it means, who may decide and by which events. `waiting` has the `limit` longest
     waiting of each reason with the organisations that have a say; `rows` the newest `limit` held
     and refused postings of each reason;
-    `anomalies` what should be looked at.
+    `catalogue` the newest `limit` catalogue events that are refused; `anomalies` what should be
+    looked at.
     """
     items = waiting(query, as_of)
     now = Counter(item.reason for item in items)
@@ -41,6 +43,12 @@ def exceptions(query: Query, limit: int = 20, as_of: int | None = None) -> dict[
         f"WHERE 1{if_asked(as_of)} GROUP BY reason",
         **as_known(as_of),
     )
+    published = outcomes(query, as_of)
+    turned_away = Counter(one.reason for one in published if one.reason is not None)
+    counts += [
+        {"outcome": "catalogue_refused", "reason": reason, "n": n}
+        for reason, n in turned_away.items()
+    ]
     said = {row["reason"] for row in counts if row["outcome"] == "held"}
     counts += [{"outcome": "held", "reason": reason, "n": 0} for reason in now.keys() - said]
     return {
@@ -59,6 +67,7 @@ def exceptions(query: Query, limit: int = 20, as_of: int | None = None) -> dict[
         "waiting": told(query, _first_of_each(items, limit), as_of),
         "rows": _newest(query, {item.key for item in items}, limit, as_of),
         "quarantined": quarantine_list(query, limit, as_of),
+        "catalogue": refused(published, limit),
         "anomalies": anomalies(query, limit, as_of),
     }
 

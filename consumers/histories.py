@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from consumers.catalogued import outcomes, said_of
 from consumers.persons import counted_by
 from consumers.query import Query, as_known, if_asked
 from consumers.questions import asked_for, decoded, quarantine_of, quarantine_with_key
@@ -15,7 +16,7 @@ from consumers.wording import moment, reason_texts
 from schemas.codec import decode_event
 from schemas.events import HoursImported
 from schemas.times import DAY, HOUR, iso_date
-from schemas.topics import FACTS, POSTINGS
+from schemas.topics import CATALOGUE, FACTS, POSTINGS
 
 Source = tuple[str, int, int]
 """Topic, partition and offset of an input record."""
@@ -138,8 +139,9 @@ def trace(query: Query, event_id: str) -> dict[str, Any]:
     """Every copy of an event in the log, and what each of them did to the ledger.
 
     A copy has its position, times, content as JSON, `postings` with lines and the change of the
-    balance, and its quarantine records; one with neither waits for the worker, except on the
-    catalogue, which has no postings. `copies` is empty for an event never heard of.
+    balance, and its quarantine records; one with neither waits for the worker. A copy on the
+    catalogue has no postings: `catalogue` says whether it is in force, or refused and why. `copies`
+    is empty for an event never heard of.
     """
     where = "event_id = {event_id:String}"
     also = ", hex(value) AS value_hex"
@@ -153,11 +155,14 @@ def trace(query: Query, event_id: str) -> dict[str, Any]:
         posted[posting["source"]].append(posting)
     for bad in quarantine_of(query, by_source):
         quarantined[bad["source"]].append(bad)
+    named = any(source[0] == CATALOGUE for source in by_source)
+    found = {one.offset: one for one in outcomes(query)} if named else {}
     return {
         "event_id": event_id,
         "copies": [
             _event(copy)
             | {
+                "catalogue": said_of(found.get(source[2])) if source[0] == CATALOGUE else None,
                 "event": decoded(copy["value_hex"]),
                 "postings": posted.pop(_text(source), []),
                 "quarantined": quarantined[_text(source)],

@@ -48,6 +48,7 @@ REMEDIES: Mapping[str, Remedy] = {
     "unknown_activity": Remedy(
         "registry", ("OrgRegistered", "ProjectPublished", "SitePublished", "ShiftScheduled")
     ),
+    "awaiting_policy": Remedy("registry", ("PolicyPublished",)),
     "recorder_not_organiser": Remedy("registry", ("ProjectPublished", "SiteOperatorAssigned")),
     "guardian_consent_missing": Remedy("guardian", ("GuardianConsentRecorded",)),
     "awaiting_decision": Remedy(

@@ -21,7 +21,13 @@ _REASONS: Mapping[str, frozenset[str]] = {
     "held_org": frozenset({"awaiting_organiser", "no_second_person", "not_on_roster"}),
     "held_province": frozenset(),
     "held_review": frozenset(
-        {"over_max_open", "unknown_activity", "recorder_not_organiser", "guardian_consent_missing"}
+        {
+            "over_max_open",
+            "unknown_activity",
+            "awaiting_policy",
+            "recorder_not_organiser",
+            "guardian_consent_missing",
+        }
     ),
 }
 _PUSHED: Mapping[str, str] = {

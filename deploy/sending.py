@@ -32,7 +32,7 @@ class _Sent:
     """What is known so far; `answers` only where outcomes are waited for."""
 
     tally: Counter[str] = field(default_factory=Counter)
-    results: list[Result] = field(default_factory=list)
+    accepted: list[Result] = field(default_factory=list)
     answers: dict[Position, Found] = field(default_factory=dict)
 
 
@@ -44,14 +44,15 @@ def send_file(
     as_json: bool = False,
     catalogue_only: bool = False,
     wait_seconds: float | None = None,
+    accepted: list[Result] | None = None,
 ) -> int:
     """Send the events of a file and say what became of them; the exit code of that.
 
     1 if a line was refused, 4 if of one nobody knows whether it arrived. With `wait_seconds` the
     ledger's own outcome is waited for: 3 if something is held, 4 if an outcome did not come in
-    time. Raises ShiluError.
+    time. What was accepted is added to `accepted`. Raises ShiluError.
     """
-    sent = _Sent()
+    sent = _Sent(accepted=[] if accepted is None else accepted)
     said = _Said(verbose=verbose, as_json=as_json, waits=wait_seconds is not None)
     if wait_seconds is None:
         _send(address, file, sent, said, catalogue_only)
@@ -105,9 +106,9 @@ def _send(address: str, file: str, sent: _Sent, said: _Said, catalogue_only: boo
             results = emit(read_lines(stream), delivery, topics, catalogue_only=catalogue_only)
             try:
                 for number, result in enumerate(_told(results, sent), 1):
-                    if said.waits and result.status == "accepted":
-                        sent.results.append(result)
-                    else:
+                    if result.status == "accepted":
+                        sent.accepted.append(result)
+                    if not said.waits or result.status != "accepted":
                         said.line(shown, result)
                     if number % _SHOWN_EVERY == 0 and size is not None:
                         shown.reach(stream.tell())
@@ -129,7 +130,7 @@ def _await(outcomes: Outcomes, sent: _Sent, said: _Said, seconds: float) -> None
     """The outcomes of what was accepted; facts have one each, the catalogue and ticks have none."""
     awaited = {
         (result.topic or "", result.partition, result.offset or 0): result.event_id or ""
-        for result in sent.results
+        for result in sent.accepted
         if result.partition is not None and result.topic != CATALOGUE
     }
     shows_lines = said.verbose or said.as_json
@@ -140,7 +141,7 @@ def _await(outcomes: Outcomes, sent: _Sent, said: _Said, seconds: float) -> None
                 shown.reach(len(sent.answers))
         except KeyboardInterrupt:
             sent.tally["stopped"] = 1
-        for result in sent.results:
+        for result in sent.accepted:
             position = (result.topic or "", result.partition or 0, result.offset or 0)
             answer = sent.answers.get(position)
             if position in awaited:

@@ -245,6 +245,12 @@ def show_trace(answer: Answer) -> None:
         for posting in copy["postings"]:
             show_posting(out, posting)
         show_quarantined(out, copy["quarantined"])
+        if (said := copy["catalogue"]) is not None:
+            if said["reason"] is None:
+                out.print(text("  ✔ 名册:生效", "  ✔ catalogue: in force"))
+            else:
+                out.print(cell(f"  ✘ {text('名册:拒绝', 'catalogue: refused')} {said['reason']}: "
+                               f"{sentence(said)}"))  # fmt: skip
         is_fact = copy["source"].startswith("service.")
         if is_fact and not copy["postings"] and not copy["quarantined"]:
             out.print(text("  … 台账进程尚未处理", "  … not judged by the worker yet"))

@@ -159,7 +159,7 @@ def _publish_roster(
 def _publish_policy(catalogue: Catalogue, event: PolicyPublished) -> str | None:
     policy = policy_of(event)
     if policy is None:
-        return "policy_out_of_range"
+        return "value_out_of_range"
     known = catalogue.labelled.get(policy.label)
     if known is not None:
         return None if known == policy else "version_exists"

@@ -16,7 +16,9 @@ Verdict = tuple[State | None, str | None]
 
 NOTHING = Standing()
 
-WAITS = frozenset({"unknown_activity", "recorder_not_organiser", "guardian_consent_missing"})
+WAITS = frozenset(
+    {"unknown_activity", "awaiting_policy", "recorder_not_organiser", "guardian_consent_missing"}
+)
 """Reasons that a later publication can take away: ticks look at such spans."""
 
 HELD = WAITS | frozenset(
@@ -198,8 +200,10 @@ def _gate(case: _Case, catalogue: Catalogue) -> Verdict:
         return _whole(now, ("held_org", "awaiting_organiser"))
     if not facts.signed and not (decided and (now.sure or case.corrected)):
         return _whole(now, ("held_org", "no_second_person"))
-    if not case.has_policy or not catalogue.knows(case.place):
+    if not catalogue.knows(case.place):
         return "held_review", "unknown_activity"
+    if not case.has_policy:
+        return "held_review", "awaiting_policy"
     entered = not session or case.corrected
     if entered and not catalogue.may_record(case.place, case.day):
         return "held_review", "recorder_not_organiser"

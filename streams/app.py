@@ -137,7 +137,7 @@ def build(
         bootstrap,
         clock,
         is_wanted=wanted,
-        allowed_seconds=lambda at: skew_micros(at, follower.catalogue) / SECOND,
+        allowed_seconds=lambda at: skew_micros(None, at, follower.catalogue) / SECOND,
         interval=tick_seconds,
     )
 

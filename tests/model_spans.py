@@ -42,9 +42,14 @@ ENTRIES = (HoursGranted, HoursClaimed, HoursImported, TrainingRecorded)
 EARLIEST = 10_957 * DAY
 
 HELD = ("changed_after_decision", "over_max_session", "over_max_open", "no_second_person",
-        "awaiting_organiser", "not_on_roster", "unknown_activity", "recorder_not_organiser",
-        "guardian_consent_missing")  # fmt: skip
-WAITING = ("unknown_activity", "recorder_not_organiser", "guardian_consent_missing")
+        "awaiting_organiser", "not_on_roster", "unknown_activity", "awaiting_policy",
+        "recorder_not_organiser", "guardian_consent_missing")  # fmt: skip
+WAITING = (
+    "unknown_activity",
+    "awaiting_policy",
+    "recorder_not_organiser",
+    "guardian_consent_missing",
+)
 """Held until a publication says otherwise."""
 
 
@@ -261,8 +266,10 @@ def _judge(
     own = isinstance(entered, HoursGranted) and shape.seconded and _is_signed(entered, who)
     if isinstance(entered, HoursGranted) and not signed and not own:
         return _whole(verdict, "no_second_person")
-    if not has_policy or not registry.knows(place, day, seen):
+    if not registry.knows(place, day, seen):
         return "held_review", "unknown_activity"
+    if not has_policy:
+        return "held_review", "awaiting_policy"
     organisers = registry.organisers(place, day, seen)
     by_people = kind == "grant" or shape.corrected
     if by_people and organisers is not None and place.recording_org_id not in organisers:

@@ -218,7 +218,7 @@ def _visits(draw: st.DrawFn) -> list[Arrival]:
         come = [_sent(event, ahead) for event in come]
         if draw(st.booleans()):
             # It did not hear that it was heard, and sends once more.
-            come += [replace(event, sent_at=event.sent_at + MINUTE) for event in come]
+            come += [_sent_again(event) for event in come]
     if ends == "twice":
         come.append(check_out(volunteer, session, end + draw(lengths), **place))
         come.append(check_in(volunteer, session, start, **(draw(places) | {"event_id": "again"})))
@@ -563,9 +563,8 @@ def _first_mornings(draw: st.DrawFn) -> list[Arrival]:
     """Clocks that are half an hour wrong, around the midnight after which they may be so."""
     more: dict[str, Any] = draw(st.sampled_from([{}, {"site": "site-a"}, {"site": "new-york"}]))
     at = when("00:00", "2025-03-09") + draw(st.integers(-20, 20)) * HOUR
-    told: Event = check_in("v1", draw(sessions), at, **more)
-    if draw(st.booleans()):
-        told = replace(told, sent_at=at)
+    sent = {"sent_at": at} if draw(st.booleans()) else {}
+    told = replace(check_in("v1", draw(sessions), at, **more), **sent)
     return [Arrival(told, at - draw(st.sampled_from([-30, 30])) * MINUTE)]
 
 
@@ -579,7 +578,7 @@ def _changed_later(draw: st.DrawFn) -> list[Arrival]:
     hours = st.integers(-2, 14).map(lambda number: number * HOUR)
     for number, late in enumerate(draw(st.lists(hours, max_size=3))):
         end: Any = draw(st.sampled_from([check_in, check_out]))
-        event = end("v1", "s1", start + late, **(more | {"event_id": f"late-{number}"}))
+        event: Event = end("v1", "s1", start + late, **(more | {"event_id": f"late-{number}"}))
         told.append(Arrival(event, start + draw(hours) + 8 * HOUR))
     for number, at in enumerate(draw(st.lists(hours, min_size=1, max_size=3))):
         kind: Any = draw(st.sampled_from([confirm, confirm, decide, deny]))
@@ -598,7 +597,7 @@ def _changed_later(draw: st.DrawFn) -> list[Arrival]:
 def _long_nights(draw: st.DrawFn) -> list[Arrival]:
     """A long evening that goes on past midnight, and what somebody decides about its pieces."""
     end = when("00:00", "2025-03-09") + draw(st.integers(0, 4)) * HOUR
-    target = {"session": "s2"}
+    target: dict[str, Any] = {"session": "s2"}
     told: list[Event] = [
         *served("v1", "s1", end - 9 * HOUR, end - draw(st.integers(4, 6)) * HOUR, **_TIERED),
         *served("v1", "s2", end - 4 * HOUR, end, **_TIERED),

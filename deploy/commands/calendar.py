@@ -63,15 +63,15 @@ def show(name: _Name) -> None:
 
 def publish(name: _Name) -> None:
     """To publish it again changes nothing; exit 0 only if all of it was acknowledged."""
-    from deploy.commands.write import send_file
     from deploy.local import bootstrap
+    from deploy.sending import send_file
     from deploy.settings import Settings
 
     lines = [json.dumps(to_json(event), ensure_ascii=False) + "\n" for event in events_of(name)]
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.jsonl"
         path.write_text("".join(lines), encoding="utf-8")
-        send_file(bootstrap(Settings()), str(path), catalogue_only=True)
+        raise typer.Exit(send_file(bootstrap(Settings()), str(path), catalogue_only=True))
 
 
 def events_of(name: str) -> list[HolidaysPublished]:

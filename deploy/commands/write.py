@@ -9,6 +9,7 @@ from deploy.lang import text
 from deploy.local import bootstrap
 from deploy.sending import WAIT_SECONDS, send_file
 from deploy.settings import Settings
+from producers.emit import Result
 
 _File = Annotated[
     str,
@@ -82,9 +83,27 @@ def emit_file(
     raise typer.Exit(send_file(address, file, verbose=verbose, as_json=as_json, wait_seconds=waits))
 
 
-def publish_file(file: _File, verbose: _Verbose = False, as_json: _Json = False) -> None:
-    """As `shilu emit`, for catalogue events alone."""
+def publish_file(
+    file: _File,
+    verbose: _Verbose = False,
+    as_json: _Json = False,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait/--no-wait",
+            help=text("等到知道每条是否生效", "wait until each is known to be in force"),
+        ),
+    ] = True,
+) -> None:
+    """As `shilu emit`, for catalogue events alone; says which of them the catalogue refuses, and
+    exits 1 if there is one."""
     address = bootstrap(Settings())
-    raise typer.Exit(
-        send_file(address, file, verbose=verbose, as_json=as_json, catalogue_only=True)
+    accepted: list[Result] = []
+    code = send_file(
+        address, file, verbose=verbose, as_json=as_json, catalogue_only=True, accepted=accepted
     )
+    if wait and accepted:
+        from deploy.published import say_what_became
+
+        code = max(code, 1 if say_what_became(address, accepted, as_json=as_json) else 0)
+    raise typer.Exit(code)

@@ -395,10 +395,12 @@ def test_a_second_grant_under_a_taken_grant_id_is_refused_even_after_a_void() ->
 def test_a_session_not_in_the_catalogue_waits_until_a_tick_sees_it_there(
     place: dict[str, str], publication: Event
 ) -> None:
+    of_policy = type(publication).__name__ == "PolicyPublished"
+    waits_for = "awaiting_policy" if of_policy else "unknown_activity"
     known = (project("p8", "p8-rules"), project("p7"), shift("sh6", "p7", "a6"))
     made = book(*known, *served(**place), tick("12:00"), publication, tick("13:00"), tick("14:00"))
     assert answers(made) == [
-        ("posted", None), ("held", "unknown_activity"), ("posted", "nothing_due"),
+        ("posted", None), ("held", waits_for), ("posted", "nothing_due"),
         ("posted", None), ("posted", "nothing_due"),
     ]  # fmt: skip
     assert lines(made.postings[1]) == [("s1", TODAY, 120, "held_review")]
@@ -833,7 +835,7 @@ def test_a_policy_version_is_immutable() -> None:
     [policy(session_minutes=1441), policy(open_minutes=721, session_minutes=720),
      policy(open_minutes=0), policy(late_minutes=-1), policy(skew_minutes=-1)],
 )  # fmt: skip
-def test_a_policy_out_of_range_is_not_taken(absurd: Event) -> None:
+def test_a_value_out_of_range_is_not_taken(absurd: Event) -> None:
     made = book(absurd, *served())
     assert [ln.policy for ln in made.postings[1].lines] == ["default@0"]
 
@@ -844,11 +846,11 @@ def test_a_project_follows_its_own_policy() -> None:
     assert answers(made)[1::2] == [("held", "over_max_open"), ("posted", None)]
 
 
-def test_a_project_whose_policy_has_no_version_for_the_day_is_not_in_the_catalogue() -> None:
+def test_hours_wait_for_a_version_of_their_projects_policy_and_say_so() -> None:
     later = (policy("later", 1, effective_from=DAY_2), project("p-later", "later"))
     made = book(*later, *served(project="p-later"), *served(session="s2", day=DAY_2,
                                                            project="p-later"))  # fmt: skip
-    assert answers(made)[1::2] == [("held", "unknown_activity"), ("posted", None)]
+    assert answers(made)[1::2] == [("held", "awaiting_policy"), ("posted", None)]
     assert [ln.policy for ln in made.postings[1].lines] == ["default@0"]
 
 

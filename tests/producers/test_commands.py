@@ -20,6 +20,7 @@ from schemas.events import ClockTicked
 from schemas.jsonform import event_from_json
 from schemas.times import instant
 from schemas.topics import ALL, CATALOGUE, CHECKINS, FACTS
+from tests.histories import merge
 from tests.producers.helpers import AT, as_line, check_in, read_topic, wait_until
 from tests.producers.test_emit import org
 
@@ -163,6 +164,24 @@ def test_catalogue_publish_takes_catalogue_events_alone(producer_time: Broker) -
     assert result.exit_code == 1
     assert "[wrong_topic] type = CheckedIn" in result.stdout
     assert b"o900" in [record.key for record in read_topic(producer_time.bootstrap, CATALOGUE)]
+
+
+@pytest.mark.kafka
+def test_catalogue_publish_says_what_the_catalogue_refuses(producer_time: Broker) -> None:
+    """A person merged into themselves: the broker takes it, the catalogue does not."""
+    merged = as_line(merge("v-self", "v-self"))
+    given, at = as_line(org(901)) + merged, producer_time.bootstrap
+    result = shilu("catalogue", "publish", "-", at=at, given=given)
+    assert result.exit_code == 1
+    refused, summary = result.stdout.splitlines()[1:]
+    assert refused.startswith("2\trefused by the catalogue\tmerge-v-self-v-self\t[merge_cycle] ")
+    assert summary == "1 in force, 1 refused by the catalogue"
+    told = shilu("catalogue", "publish", "-", "--json", at=at, given=merged)
+    assert [json.loads(line).get("reason") for line in told.stdout.splitlines()] == [
+        None, "merge_cycle"
+    ]  # fmt: skip
+    assert shilu("catalogue", "publish", "-", "--no-wait", at=at, given=merged).exit_code == 0
+    assert shilu("catalogue", "publish", "-", at=at, given=as_line(org(902))).exit_code == 0
 
 
 @pytest.mark.kafka

@@ -10,7 +10,7 @@ import consumers.anomalies as anomalies_module
 from consumers.anomalies import USUAL, anomalies
 from consumers.exceptions import exceptions
 from consumers.headcounts import headcount
-from consumers.histories import explain
+from consumers.histories import explain, trace
 from consumers.organisation import org
 from consumers.overdue import overdue
 from consumers.remedies import REMEDIES, WHO
@@ -110,6 +110,27 @@ def test_what_was_changed_after_its_approval_waits_until_somebody_decides(trail:
     (item,) = waiting(trail.query, h.when("09:30", "2025-03-02"))
     assert (item.reason, item.key) == ("changed_after_decision", ("v1", "s1", ""))
     assert waiting(trail.query, h.when("09:30", "2025-03-03")) == []
+
+
+def test_what_the_catalogue_refuses_is_named_by_trace_and_exceptions(trail: Trail) -> None:
+    """The merge of somebody with themselves, and a policy beyond all bounds: both were accepted by
+    the broker, and nobody ever said that neither is in force."""
+    wide = h.policy("wide", 1, open_minutes=1800)
+    tell(trail, h.merge("v1", "v1"), wide, h.project("p-wide", "wide"), *h.served(project="p-wide"))
+    refused = exceptions(trail.query)["catalogue"]
+    assert [(row["event_id"], row["reason"]) for row in refused] == [
+        (wide.event_id, "value_out_of_range"), (h.merge("v1", "v1").event_id, "merge_cycle")
+    ]  # fmt: skip
+    assert all(row["zh"] and row["en"] for row in refused)
+    counted = {row["reason"]: row["outcome"] for row in exceptions(trail.query)["counts"]}
+    assert counted["merge_cycle"] == counted["value_out_of_range"] == "catalogue_refused"
+    (copy,) = trace(trail.query, wide.event_id)["copies"]
+    said = copy["catalogue"]
+    assert (said["outcome"], said["reason"]) == ("refused", "value_out_of_range")
+    (copy,) = trace(trail.query, h.project("p-wide", "wide").event_id)["copies"]
+    assert copy["catalogue"] == {"outcome": "in_force", "reason": None}
+    (item,) = waiting(trail.query)
+    assert item.reason == "awaiting_policy"
 
 
 def test_explain_shows_what_was_left_out_of_an_import(trail: Trail) -> None:
