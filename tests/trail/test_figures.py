@@ -75,8 +75,9 @@ def test_of_grants_of_one_instant_the_answer_names_the_same_each_time(tmp_path: 
     """Six grants of one person are recorded at once, for organisations of their own: whichever is
     named must follow from what they say, in whatever order the trail was written."""
     made = [
-        h.Arrival(h.grant(f"v{n}", f"g{n}", org=("sw1", "vo1")[n % 2], project=("p1", "p2")[n % 2],
-                          actor=SELLER, approver=FRIEND, evidence=()), NEXT_DAY)
+        h.Arrival(h.grant(f"v{n}", f"g{n}", org=("sw1", "vo1")[n % 2],
+                          project=("p1", "p2")[n % 2],
+                          actor=Actor("seller", "regulator"), approver=FRIEND, evidence=()), NEXT_DAY)
         for n in range(6)
     ]  # fmt: skip
     answers = []
