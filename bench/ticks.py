@@ -33,6 +33,7 @@ class Fetched:
     timestamp: int
     key: bytes
     value: bytes
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 def _session(name: str) -> tuple[Event, Event]:

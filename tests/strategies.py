@@ -200,6 +200,11 @@ def _sent(event: Any, ahead: int) -> Any:
     return replace(event, sent_at=event.occurred_at + 2 * SECOND + ahead)
 
 
+def _sent_again(event: Any) -> Any:
+    """The same, sent a minute later."""
+    return replace(event, sent_at=event.sent_at + MINUTE)
+
+
 @st.composite
 def _visits(draw: st.DrawFn) -> list[Arrival]:
     """A check-in, a check-out, or both, of one session; one end may come late or never."""
