@@ -218,15 +218,20 @@ def show_exceptions(answer: Answer) -> None:
     show_waiting(out, answer["waiting"])
     _show_newest(out, answer["rows"])
     show_quarantined(out, answer["quarantined"])
-    if answer["catalogue"]:
-        columns = (text("事件", "event"), text("类型", "type"), text("原因", "reason"),
-                   text("说明", "meaning"), text("来源", "source"))  # fmt: skip
-        out.print(table(text("名册拒绝的", "refused by the catalogue"), columns, [
-            (row["event_id"] or "-", row["event_type"] or "-", row["reason"], sentence(row),
-             row["source"])
-            for row in answer["catalogue"]
-        ]))  # fmt: skip
+    _show_refused_by_catalogue(out, answer["catalogue"])
     _show_anomalies(out, [kind for kind in answer["anomalies"] if kind["count"]])
+
+
+def _show_refused_by_catalogue(out: Console, rows: Sequence[Answer]) -> None:
+    if not rows:
+        return
+    columns = (text("事件", "event"), text("类型", "type"), text("原因", "reason"),
+               text("说明", "meaning"), text("来源", "source"))  # fmt: skip
+    out.print(table(text("名册拒绝的", "refused by the catalogue"), columns, [
+        (row["event_id"] or "-", row["event_type"] or "-", row["reason"], sentence(row),
+         row["source"])
+        for row in rows
+    ]))  # fmt: skip
 
 
 def show_waiting(out: Console, rows: Sequence[Answer]) -> None:

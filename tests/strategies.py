@@ -200,11 +200,6 @@ def _sent(event: Any, ahead: int) -> Any:
     return replace(event, sent_at=event.occurred_at + 2 * SECOND + ahead)
 
 
-def _sent_again(event: Any) -> Any:
-    """The same, sent a minute later."""
-    return replace(event, sent_at=event.sent_at + MINUTE)
-
-
 @st.composite
 def _visits(draw: st.DrawFn) -> list[Arrival]:
     """A check-in, a check-out, or both, of one session; one end may come late or never."""
@@ -223,7 +218,7 @@ def _visits(draw: st.DrawFn) -> list[Arrival]:
         come = [_sent(event, ahead) for event in come]
         if draw(st.booleans()):
             # It did not hear that it was heard, and sends once more.
-            come += [_sent_again(event) for event in come]
+            come += [_sent(event, ahead + MINUTE) for event in come]
     if ends == "twice":
         come.append(check_out(volunteer, session, end + draw(lengths), **place))
         come.append(check_in(volunteer, session, start, **(draw(places) | {"event_id": "again"})))
@@ -568,8 +563,9 @@ def _first_mornings(draw: st.DrawFn) -> list[Arrival]:
     """Clocks that are half an hour wrong, around the midnight after which they may be so."""
     more: dict[str, Any] = draw(st.sampled_from([{}, {"site": "site-a"}, {"site": "new-york"}]))
     at = when("00:00", "2025-03-09") + draw(st.integers(-20, 20)) * HOUR
-    sent = {"sent_at": at} if draw(st.booleans()) else {}
-    told = replace(check_in("v1", draw(sessions), at, **more), **sent)
+    told = check_in("v1", draw(sessions), at, **more)
+    if draw(st.booleans()):
+        told = replace(told, sent_at=at)
     return [Arrival(told, at - draw(st.sampled_from([-30, 30])) * MINUTE)]
 
 
@@ -578,12 +574,15 @@ def _changed_later(draw: st.DrawFn) -> list[Arrival]:
     """A visit, somebody's word about it, and ends that come before or after that word."""
     more: dict[str, Any] = draw(st.sampled_from([{}, {"project": "p-roster"}, _TIERED, _TIERED]))
     start = BEGIN + draw(st.integers(0, 3)) * HOUR
-    visit = [check_in("v1", "s1", start, **more), check_out("v1", "s1", start + 2 * HOUR, **more)]
+    visit: list[Event] = [
+        check_in("v1", "s1", start, **more),
+        check_out("v1", "s1", start + 2 * HOUR, **more),
+    ]
     told = [arrival(event) for event in visit]
     hours = st.integers(-2, 14).map(lambda number: number * HOUR)
     for number, late in enumerate(draw(st.lists(hours, max_size=3))):
         end: Any = draw(st.sampled_from([check_in, check_out]))
-        event: Event = end("v1", "s1", start + late, **(more | {"event_id": f"late-{number}"}))
+        event = end("v1", "s1", start + late, **(more | {"event_id": f"late-{number}"}))
         told.append(Arrival(event, start + draw(hours) + 8 * HOUR))
     for number, at in enumerate(draw(st.lists(hours, min_size=1, max_size=3))):
         kind: Any = draw(st.sampled_from([confirm, confirm, decide, deny]))
@@ -602,7 +601,6 @@ def _changed_later(draw: st.DrawFn) -> list[Arrival]:
 def _long_nights(draw: st.DrawFn) -> list[Arrival]:
     """A long evening that goes on past midnight, and what somebody decides about its pieces."""
     end = when("00:00", "2025-03-09") + draw(st.integers(0, 4)) * HOUR
-    target: dict[str, Any] = {"session": "s2"}
     told: list[Event] = [
         *served("v1", "s1", end - 9 * HOUR, end - draw(st.integers(4, 6)) * HOUR, **_TIERED),
         *served("v1", "s2", end - 4 * HOUR, end, **_TIERED),
@@ -612,7 +610,7 @@ def _long_nights(draw: st.DrawFn) -> list[Arrival]:
         told.append(
             decide(
                 "v1",
-                **target,
+                "s2",
                 at=end + number * HOUR,
                 level=draw(st.sampled_from(["org", "province"])),
                 decision=draw(st.sampled_from(["reject", "approve"])),

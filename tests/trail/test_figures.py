@@ -77,7 +77,8 @@ def test_of_grants_of_one_instant_the_answer_names_the_same_each_time(tmp_path: 
     made = [
         h.Arrival(h.grant(f"v{n}", f"g{n}", org=("sw1", "vo1")[n % 2],
                           project=("p1", "p2")[n % 2],
-                          actor=Actor("seller", "regulator"), approver=FRIEND, evidence=()), NEXT_DAY)
+                          actor=Actor("seller", "regulator"), approver=FRIEND, evidence=()),
+                  NEXT_DAY)
         for n in range(6)
     ]  # fmt: skip
     answers = []
