@@ -31,7 +31,7 @@ MOVES: Final[dict[State, dict[State, str]]] = {
     },
     State.RESTORING: {
         State.RUNNING: "its accounts are as ledger.accounts has them",
-        State.RESTING: "the log or the disk did not answer in time, or refused",
+        State.RESTING: "log or disk did not answer in time, or the log is shorter than the ledger",
         State.CLOSED: "revoked, or the process ends",
     },
     State.RUNNING: {

@@ -1,6 +1,6 @@
 """Which fetched records of a topic may be folded now: those before which nothing is missing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Final, Protocol
 
@@ -39,6 +39,7 @@ class Lookup(Protocol):
         self, topic: str, partition: int, offset: int, /
     ) -> tuple[int, int] | None: ...
     async def is_past(self, topic: str, partition: int, offset: int, timestamp: int, /) -> bool: ...
+    async def ends(self, places: Iterable[tuple[str, int]], /) -> dict[tuple[str, int], int]: ...
 
 
 def positions_before(folded: Folded, topic: str) -> tuple[int, ...]:

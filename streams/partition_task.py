@@ -47,6 +47,17 @@ CLOSE_SECONDS: Final = 3.0
 """How long it then waits for producer and state store to close."""
 
 
+class LogShorter(KafkaError):  # type: ignore[misc]
+    """A fact topic ends before what the ledger has of it: whatever came there next would be taken
+    for something known."""
+
+    def __init__(self, topic: str, partition: int, position: int, end: int) -> None:
+        super().__init__(
+            f"{topic}/{partition} ends at {end}, the ledger has it up to {position}: restore the "
+            "topic from a backup, or see `shilu accept-gap`"
+        )
+
+
 class Flow(Protocol):
     """The consumer, as far as a partition steers it; each call comes back at once."""
 
@@ -167,7 +178,12 @@ class PartitionTask:
 
     async def _open(self) -> None:
         self._to(State.FENCING)
-        self._owned = await self._open_one(self.partition, lambda: self._to(State.RESTORING))
+        owned = await self._open_one(self.partition, lambda: self._to(State.RESTORING))
+        self._owned = owned
+        ends = await self._lookup.ends((topic, self.partition) for topic in FACTS)
+        for (topic, _), end in ends.items():
+            if owned.position(topic) > end:
+                raise LogShorter(topic, self.partition, owned.position(topic), end)
         self._to(State.RUNNING)
         for topic in FACTS:
             if self._backlog.was_dropped(topic) or not self._backlog.head(topic):

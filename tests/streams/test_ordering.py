@@ -1,6 +1,7 @@
 """What comes after what in one partition: facts of recognition after the service they rest on."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from schemas.topics import CHECKINS, EVALUATIONS, HOURS, RECOGNITION, TRANSFERS
@@ -29,6 +30,7 @@ class Log:
     folded: dict[str, int] = field(default_factory=dict)
     folded_until: dict[str, int] = field(default_factory=dict)
     partition: int = 0
+    more: int = 0
 
     def position(self, topic: str, /) -> int:
         return self.folded.get(topic, 0)
@@ -48,6 +50,9 @@ class Log:
             return True
         young = [r.offset for r in records if r.timestamp >= timestamp and r.key is not None]
         return bool(young) and young[0] <= offset
+
+    async def ends(self, places: Iterable[tuple[str, int]], /) -> dict[tuple[str, int], int]:
+        return {place: len(self.topics.get(place[0], [])) + self.more for place in places}
 
 
 def log(**topics: list[int]) -> Log:

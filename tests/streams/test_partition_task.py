@@ -230,6 +230,22 @@ def test_what_was_dropped_in_a_rebalance_is_read_again() -> None:
     asyncio.run(run())
 
 
+def test_a_log_that_is_shorter_than_the_ledger_stops_its_partition_alone_and_is_named() -> None:
+    """Else the next records that come there would be taken for those that were in the ledger."""
+
+    async def run() -> None:
+        ahead, whole = Place(0, positions={CHECKINS: 3}), Place(1, positions={CHECKINS: 2})
+        worker = Worker(ahead, whole, there=log(checkins=[0, 1]))
+        worker.assigned.assign({0, 1})
+        await until(lambda: worker.task(0).state is State.RESTING)
+        assert "ends at 2, the ledger has it up to 3" in worker.task(0).failure
+        assert ahead.closed
+        await until(lambda: worker.task(1).state is State.RUNNING)
+        await worker.assigned.close()
+
+    asyncio.run(run())
+
+
 def test_a_hole_that_the_log_has_is_none() -> None:
     """Where a producer's transaction markers lie."""
 
