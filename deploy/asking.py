@@ -15,6 +15,7 @@ from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.settings import Settings
 from deploy.trail_times import moment_of
+from schemas.topics import POSTINGS
 
 Json = Annotated[bool, typer.Option("--json", help=text("输出 JSON", "answer as JSON"))]
 AsOf = Annotated[
@@ -74,13 +75,30 @@ def known_at(as_of: str | None) -> int | None:
 
 
 def ask(question: str, **arguments: Any) -> Any:
-    """The answer to a named question; raises ShiluError where there is no trail to ask."""
-    from consumers.ask import At, ask
+    """The answer to a named question; raises ShiluError where there is no trail to ask.
+
+    One that is an object says under `positions` up to which offset of each topic-partition the
+    trail had everything when it was asked: the answer is true of that, and maybe of more.
+    """
+    from consumers.ask import At, reader
     from deploy.trail_errors import trail_errors
 
     settings = Settings()
-    with trail_errors():
-        return ask(At(settings.place, settings.clickhouse), question, **arguments)
+    with trail_errors(), reader(At(settings.place, settings.clickhouse)) as someone:
+        positions = someone.ask("heads")
+        answer = someone.ask(question, **arguments)
+    return answer | {"positions": positions} if isinstance(answer, dict) else answer
+
+
+def show_positions(answer: dict[str, Any]) -> None:
+    """One line for a person: up to where in the ledger's topic the answer is true."""
+    found = [
+        (int(place.rpartition("/")[2]), offset)
+        for place, offset in answer["positions"].items()
+        if place.startswith(f"{POSTINGS}/")
+    ]
+    where = " ".join(f"{partition}:{offset}" for partition, offset in sorted(found)) or "-"
+    typer.secho(text(f"截至 {POSTINGS} {where}", f"as of {POSTINGS} {where}"), dim=True)
 
 
 def print_json(answer: Any) -> None:

@@ -19,6 +19,7 @@ from deploy.asking import (
     known_at,
     print_json,
     require_known,
+    show_positions,
 )
 from deploy.lang import text
 from deploy.trail_times import days_of
@@ -81,6 +82,7 @@ def org(
     from deploy.figures_view import show_org
 
     show_org(answer)
+    show_positions(answer)
 
 
 def plan(
@@ -111,6 +113,7 @@ def plan(
     from deploy.figures_view import show_plan
 
     show_plan(answer)
+    show_positions(answer)
 
 
 def overdue(
@@ -132,6 +135,7 @@ def overdue(
     from deploy.figures_view import show_overdue
 
     show_overdue(answer)
+    show_positions(answer)
 
 
 def headcount(
@@ -148,6 +152,7 @@ def headcount(
     from deploy.figures_view import show_headcount
 
     show_headcount(answer)
+    show_positions(answer)
 
 
 def _now() -> int:

@@ -21,6 +21,7 @@ from deploy.asking import (
     known_at,
     print_json,
     require_known,
+    show_positions,
 )
 from deploy.commands import quarantine
 from deploy.lang import text
@@ -99,6 +100,7 @@ def total(
         from deploy.trail_view import show_total
 
         show_total(answer)
+        show_positions(answer)
 
 
 def explain(
@@ -130,6 +132,7 @@ def explain(
         from deploy.trail_view import show_explain
 
         show_explain(answer)
+        show_positions(answer)
 
 
 def exceptions(
@@ -148,6 +151,7 @@ def exceptions(
     from deploy.figures_view import show_exceptions
 
     show_exceptions(answer)
+    show_positions(answer)
 
 
 def trace(
@@ -163,6 +167,7 @@ def trace(
         from deploy.trail_view import show_trace
 
         show_trace(answer)
+        show_positions(answer)
 
 
 def reconcile(

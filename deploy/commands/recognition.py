@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.asking import Exact, ask, print_json, require_known
+from deploy.asking import Exact, ask, print_json, require_known, show_positions
 from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.trail_times import moment_of
@@ -103,6 +103,7 @@ def recognition(
         from deploy.recognition_view import show_recognition
 
         show_recognition(answer)
+        show_positions(answer)
 
 
 def benefit(

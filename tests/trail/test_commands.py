@@ -65,6 +65,18 @@ def test_total_shows_hours_to_people_and_minutes_to_programs(home: Path) -> None
     assert (then["minutes"], then["postings"]) == (0, 0)
 
 
+def test_an_answer_says_up_to_which_record_of_the_log_it_is_true(home: Path) -> None:
+    with open_trail(At(home).folder) as trail:
+        (posting,) = trail.query("SELECT partition, max(offset) + 1 AS end FROM posting "
+                                 "GROUP BY partition")  # fmt: skip
+    place = f"ledger.postings/{posting['partition']}"
+    answer = json.loads(run(home, "total", "v-1", "--json"))
+    assert answer["positions"][place] == posting["end"]
+    assert run(home, "total", "v-1").splitlines()[-1] == (
+        f"as of ledger.postings {posting['partition']}:{posting['end']}"
+    )
+
+
 def test_every_reading_command_speaks_both_languages(home: Path) -> None:
     for arguments, zh, en in (
         (("total", "v-1"), "有效时长", "service"),
@@ -98,7 +110,9 @@ def test_json_answers_are_one_json_value(home: Path) -> None:
     assert json.loads(run(home, "org", "org-a", "--json"))["recorder"]["held_minutes"] == 60
     assert json.loads(run(home, "plan", "p-1", "--json"))["minutes"] == 125
     assert json.loads(run(home, "overdue", "--days", "0", "--json"))["waiting"]["minutes"] == 60
-    assert json.loads(run(home, "headcount", "--as-of", "2025-03-05", "--json")) == {
+    counted = json.loads(run(home, "headcount", "--as-of", "2025-03-05", "--json"))
+    assert counted.pop("positions")
+    assert counted == {
         "as_of": "2025-03-05T23:59:59.999999+08:00", "date": "2025-03-05", "registered": 0,
         "active": 0, "unregistered_active": 1, "breakdown": None,
     }  # fmt: skip
@@ -164,7 +178,7 @@ def test_two_breakdowns_give_each_of_each_and_the_same_sum(home: Path) -> None:
         (("reconcile",), "no_broker", None, 1),
         (("total", "--by", "colour"), "usage", "by", 2),
         (("total", "--jason", "x"), "usage", None, 2),
-        (("emit", "no-such-file"), "no_broker", None, 1),
+        (("emit", "no-such-file"), "no_file", None, 1),
     ],
 )
 def test_an_error_under_json_is_json_on_standard_output(
