@@ -226,8 +226,7 @@ def _left_out(query: Query, postings: Iterable[Mapping[str, Any]]) -> dict[Sourc
     sources = [
         _posted_source(posting)
         for posting in postings
-        if posting["event_type"] == "HoursImported"
-        and posting["outcome"] not in {"posted", "held"}
+        if posting["event_type"] == "HoursImported" and posting["outcome"] not in {"posted", "held"}
     ]
     found = {}
     for first in range(0, len(sources), _LOOKED_UP_AT_ONCE):
