@@ -104,9 +104,7 @@ words_standing = words.standing
 BUGS: dict[str, Plant] = {
     "an open project is evaluated": everywhere(evaluations._not_closed, lambda *_: None),
     "who was not there is evaluated": everywhere(evaluations._attended, lambda *_: True),
-    "an evaluation is never late": everywhere(
-        evaluations.evaluation_deadline, lambda *_: 2**31
-    ),
+    "an evaluation is never late": everywhere(evaluations.evaluated_late, lambda *_: False),
     "two evaluations of one organisation stand": everywhere(
         evaluations._stands, lambda *_: False
     ),

@@ -67,10 +67,12 @@ def test_a_grant_of_hours_still_to_come_never_enters_the_ledger() -> None:
     assert [code for _, code, _ in made.refused_entry] == ["in_the_future"]
 
 
-def test_a_tick_from_the_future_never_enters_the_ledger() -> None:
-    made = book(received(tick("09:06"), "09:00"))
-    assert made.postings == []
-    assert [code for _, code, _ in made.refused_entry] == ["in_the_future"]
+def test_a_tick_from_the_future_counts_as_of_when_it_was_recorded() -> None:
+    made = book(check_in(at="08:00"), received(tick("20:00"), "19:59"))
+    assert answer(made.postings[-1]) == ("posted", "nothing_due")
+    made = book(check_in(at="08:00"), received(tick("09:06"), "20:00"))
+    assert answer(made.postings[-1]) == ("held", "no_check_out")
+    assert made.refused_entry == []
 
 
 def test_the_allowed_clock_skew_is_that_of_the_policy_default() -> None:
