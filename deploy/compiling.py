@@ -26,7 +26,8 @@ _SOURCES: Final = (
     "schemas/*.py", "ledger/*.py",
     *(f"streams/{name}.py" for name in ("batch", "forms", "pages", "store")),
 )  # fmt: skip
-_BUILT: Final = ("*__mypyc*.so", "schemas/*.so", "ledger/*.so", "streams/*.so")
+_SHARED: Final = "*__mypyc*.so"
+_BUILT: Final = (_SHARED, "schemas/*.so", "ledger/*.so", "streams/*.so")
 _KEPT_MAX: Final = 4
 _TOLD_SECONDS: Final = 10.0
 
@@ -57,6 +58,17 @@ def restore(kept: Path, root: Path = ROOT) -> bool:
     return bool(modules)
 
 
+def share(root: Path, packages: Path) -> None:
+    """Put the library that all compiled modules load where it is found from any folder.
+
+    An installation in place that compiles says where it is; one that finds it compiled does not.
+    """
+    for old in packages.glob(_SHARED):
+        old.unlink()
+    for library in root.glob(_SHARED):
+        shutil.copyfile(library, packages / library.name)
+
+
 def keep(kept: Path, root: Path = ROOT) -> None:
     """Put what was compiled into the cache, whole or not at all, and drop the oldest of many."""
     modules = built(root)
@@ -82,6 +94,7 @@ def main() -> None:
     if wanted != "0" and restore(kept):
         print(text(f"已编译的核心取自 {kept}", f"the compiled core is from {kept}"))
         _install(compiled="0")
+        share(ROOT, Path(sysconfig.get_paths()["purelib"]))
         return
     if wanted == "0":
         print(text("核心以纯 Python 运行(SHILU_COMPILE=0)", "the core runs as plain Python"))

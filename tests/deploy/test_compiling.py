@@ -1,11 +1,14 @@
 """The compiled core is built once for each state of its sources, and never taken for another."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from deploy.compiled import ROOT, require_fresh
-from deploy.compiling import built, core_key, keep, restore
+from deploy.compiling import built, core_key, keep, restore, share
 
 
 @pytest.fixture
@@ -34,6 +37,19 @@ def test_a_second_clone_gets_what_the_first_one_compiled(tree: Path, tmp_path: P
     }
     # As fresh as if it had been compiled here.
     require_fresh(tree)
+
+
+def test_the_library_of_a_kept_core_is_found_from_any_folder(tree: Path, tmp_path: Path) -> None:
+    packages = tmp_path / "site-packages"
+    packages.mkdir()
+    (packages / "old__mypyc.so").write_bytes(b"of sources that are gone")
+    share(tree, packages)
+    assert [path.name for path in packages.iterdir()] == ["0123__mypyc.so"]
+    # And what is installed here is, compiled or not, kept or built.
+    away = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run(
+        [sys.executable, "-c", "import schemas.times"], cwd=tmp_path, env=away, check=True
+    )
 
 
 def test_any_change_of_what_it_comes_from_is_another_core(tree: Path) -> None:
