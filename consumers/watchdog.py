@@ -12,6 +12,10 @@ STILL_SECONDS: Final = 120.0
 """No round takes so long: the longest waits for an answer of the broker or the engine."""
 
 
+_STDERR: Final = 2
+"""The descriptor itself: whatever stands for `sys.stderr` need not have one."""
+
+
 class Watchdog:
     """Ends the process with code 1 unless `alive`, once called, is called every so many seconds.
 
@@ -23,7 +27,7 @@ class Watchdog:
 
     def alive(self) -> None:
         """The loop goes round."""
-        faulthandler.dump_traceback_later(self._still_seconds, exit=True)
+        faulthandler.dump_traceback_later(self._still_seconds, exit=True, file=_STDERR)
 
     def __enter__(self) -> Self:
         return self
