@@ -13,11 +13,13 @@ EVERY_SECONDS = 60.0
 
 _KINDS_MAX = 1_000
 _NUMBERS = re.compile(r"0x[0-9a-f]+|\d+")
-_TALKERS = ("aiokafka", "kafka", "faust", "mode", "streams", "consumers")
+_OURS = ("streams", "consumers")
+_TALKERS = ("aiokafka", "kafka", "faust", "mode", *_OURS)
 
 
 class Repeats(logging.Filter):
-    """Lets few records through of those that read alike, whatever numbers are in them.
+    """Lets few records through of those that read alike, whatever numbers are in them; of our own
+    those that are the same, for which partition it is about matters.
 
     The next one that comes through says how many were left out before it. `clock` in seconds.
     """
@@ -30,7 +32,9 @@ class Repeats(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """False for a record that is left out."""
         text = record.getMessage()
-        kind = (record.name, record.levelno, _NUMBERS.sub("#", text[:200]))
+        is_ours = record.name.partition(".")[0] in _OURS
+        alike = text[:200] if is_ours else _NUMBERS.sub("#", text[:200])
+        kind = (record.name, record.levelno, alike)
         now = self._clock()
         if kind not in self._since and len(self._since) >= _KINDS_MAX:
             self._since.clear()

@@ -22,6 +22,7 @@ from ledger.catalogue import Catalogue
 from schemas.topics import FACTS
 from streams.backlog import Backlog, Deferred
 from streams.batch import Fetched
+from streams.bounded import Overdue
 from streams.lifecycle import State, move
 from streams.ordering import Lookup, positions_before, runnable_prefix
 from streams.partition import Partition
@@ -33,6 +34,8 @@ CHUNK_RECORDS: Final = 8_000
 """Records of one transaction at most. An account is written once per transaction however many of
 its events are in it, so behind a backlog long ones are cheap; otherwise they are as short as what
 has come since the last."""
+
+CHUNK_RECORDS_MIN: Final = 60
 
 DEFER_SECONDS: Final = 0.3
 """How long records wait before they are looked at again."""
@@ -111,6 +114,7 @@ class PartitionTask:
         self._metrics = metrics
         self._backlog = Backlog()
         self._owned: Partition | None = None
+        self._chunk_records = CHUNK_RECORDS
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -161,6 +165,7 @@ class PartitionTask:
 
     def _to(self, state: State) -> None:
         self.state = move(self.state, state)
+        log.info("partition %s: %s", self.partition, state.value)
 
     async def _run(self) -> None:
         try:
@@ -202,6 +207,9 @@ class PartitionTask:
         self._to(State.RESTING)
         self.failure = f"{type(error).__name__}: {error}"[:300]
         self._metrics.failures += 1
+        if isinstance(error, Overdue):
+            # On a machine that is so slow a transaction of the same size would be late again.
+            self._chunk_records = max(self._chunk_records // 4, CHUNK_RECORDS_MIN)
         for topic in FACTS:
             self._flow.pause(topic, self.partition)
         self._backlog.clear()
@@ -248,8 +256,9 @@ class PartitionTask:
             runnable = await runnable_prefix(owned, topic, todo, seen, self._lookup)
         done = 0
         while done < len(runnable) and self.state is State.RUNNING:
-            await self._fold(owned, topic, runnable[done : done + CHUNK_RECORDS])
-            done += CHUNK_RECORDS
+            chunk = runnable[done : done + self._chunk_records]
+            await self._fold(owned, topic, chunk)
+            done += len(chunk)
         if self.state is not State.RUNNING:
             return
         again = asyncio.get_running_loop().time() + DEFER_SECONDS
@@ -272,6 +281,7 @@ class PartitionTask:
         catalogue = await self._catalogue(owned.store.catalogue_offset)
         folded = await owned.apply(topic, chunk, catalogue, self._partitions)
         self.progressed_at, self.failure = time.monotonic(), ""
+        self._chunk_records = min(self._chunk_records * 2, CHUNK_RECORDS)
         self._metrics.events += len(chunk)
         self._metrics.transactions += 1
         for outcome, count in folded.outcomes.items():

@@ -164,6 +164,32 @@ def test_a_partition_that_fails_rests_paused_and_is_opened_anew(
     asyncio.run(run())
 
 
+def test_where_a_transaction_is_too_slow_the_next_one_is_smaller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a machine that is slow for a while would try the same for ever."""
+    monkeypatch.setattr("streams.partition_task.REST_SECONDS", 0.01)
+
+    class Slow(Place):
+        async def apply(self, topic: str, chunk: list[Record], *rest: object) -> Folded:
+            if len(chunk) > 1_000:
+                raise Overdue("committing: no answer within 10 s")
+            return await super().apply(topic, chunk, *rest)
+
+    async def run() -> None:
+        slow = Slow(0)
+        worker = Worker(slow)
+        worker.assigned.assign({0})
+        for opened in (1, 2, 3):
+            await until(lambda at_least=opened: len(worker.opened) >= at_least)  # type: ignore[misc]
+            worker.assigned.submit(CHECKINS, 0, batch(*range(4_000)))
+        await until(lambda: slow.position(CHECKINS) >= 500)
+        assert [len(chunk) for chunk in slow.folded[:2]] == [500, 1_000]
+        await worker.assigned.close()
+
+    asyncio.run(run())
+
+
 def test_a_revocation_cancels_an_opening_and_nothing_is_opened_afterwards() -> None:
     """Else a partition that belongs to another worker by now is taken away from it."""
 
