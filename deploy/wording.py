@@ -43,6 +43,7 @@ _ZH: Final = tuple(
         (r"a name", "类型名"),
         (r"until (.+)", r"不晚于 \1"),
         (r"the worker alone writes transfers", "只有处理程序写入"),
+        (r"(\d+) or more", r"不小于 \1"),
     )
 )
 
