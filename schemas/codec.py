@@ -14,7 +14,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from typing import Any, Final, TypeVar, get_args
 
-from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro import parse_schema, schemaless_reader
 
 from schemas.avrotypes import type_of
 from schemas.binary import NotCanonical, Type, read_whole, write_whole
@@ -182,14 +182,10 @@ def encode(message: Event | Output) -> bytes:
 def encode_as(message: Event | Output, schema: Schema) -> bytes:
     """A message -> framed bytes in a given version of its schema, as it was written then.
 
-    Raises as `encode` does, and KeyError where that version has a field that the message lacks.
+    Raises as `encode` does; AttributeError also where that version has a field that the message
+    lacks.
     """
-    if schema is LATEST[schema.name]:
-        return write_whole(schema.binary, schema.frame, message)
-    out = io.BytesIO()
-    out.write(schema.frame)
-    schemaless_writer(out, schema.parsed, dataclasses.asdict(message))
-    return out.getvalue()
+    return write_whole(schema.binary, schema.frame, message)
 
 
 def encode_again(message: Event | Output, value: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """Our strict reader beside fastavro: the same bytes for the same values, no other bytes read."""
 
+import dataclasses
 import io
 import json
 import os
@@ -12,7 +13,7 @@ from fastavro import schemaless_reader, schemaless_writer
 
 from schemas.avrotypes import type_of
 from schemas.binary import Reader, read_whole, write_whole
-from schemas.codec import BY_ID, EVENT_TYPES, LATEST, Undecodable, decode_event, encode
+from schemas.codec import BY_ID, EVENT_TYPES, LATEST, Undecodable, decode_event, encode, encode_as
 from schemas.jsonform import event_from_json
 from schemas.posting import Line, Posting
 
@@ -56,6 +57,22 @@ def test_a_posting_has_the_bytes_that_fastavro_writes() -> None:
     posting = Posting(7, 2**40, "service.checkins", 7, 2**33, "e", "CheckedOut", "志愿者", 3, -1,
                       2**50, None, 0, "posted", "voided", (line, line), 0)  # fmt: skip
     assert encode(posting) == by_fastavro(posting)
+
+
+OLDER = sorted(schema.id for schema in BY_ID.values() if schema is not LATEST[schema.name])
+
+
+def test_an_older_version_is_written_as_strictly_as_the_newest() -> None:
+    """fastavro would write 1.9 in a field of whole numbers as 1, and say nothing."""
+    event = next(event for event in SOME if type(event).__name__ == "HoursGranted")
+    older = next(BY_ID[i] for i in OLDER if BY_ID[i].name == "HoursGranted")
+    out = io.BytesIO()
+    schemaless_writer(out, older.parsed, dataclasses.asdict(event))
+    assert encode_as(event, older) == older.frame + out.getvalue()
+    assert decode_event(encode_as(event, older)).event_id == event.event_id
+    for wrong in (1.9, True, "1"):
+        with pytest.raises(TypeError, match="whole number expected"):
+            encode_as(dataclasses.replace(event, occurred_at=wrong), older)
 
 
 def canonical_for_fastavro(value: bytes) -> bool:
