@@ -1,8 +1,7 @@
 """Verify a bundle of shilu without shilu: `verify_bundle.py BUNDLE KEY.vkey [KEPT-CHECKPOINT ...]`.
 
-Needs Python 3.11 and `cryptography`. Every entry's bytes are made again from its columns and compared
-with those given; their hashes make one RFC 6962 tree for each folder p0, p1, ... and access; the tree
-at each size must have the root that a signed checkpoint says. Exit 0: all as sealed; 1: not.
+Needs Python 3.11 and `cryptography`. Every entry's bytes are made again from its columns; their hashes
+make an RFC 6962 tree for each folder, whose roots are those signed. Exit 0: all as sealed; 1: not.
 """
 import base64, csv, datetime, hashlib, json, pathlib, sys  # noqa: E401
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -15,6 +14,8 @@ def number(n, zigzag=True):  # an Avro int, seven bits at a time
     n = (n << 1) ^ (n >> 63) if zigzag else n
     return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + number(n >> 7, False)
 
+once = lambda pairs: dict(pairs) if len(dict(pairs)) == len(pairs) else int("a member twice")
+parse = lambda text: json.loads(text, object_pairs_hook=once, parse_constant=int)  # one reading
 array = lambda items: (number(len(items)) if items else b"") + b"".join(items) + b"\0"
 
 def cell(kind, text):  # a CSV cell -> Avro bytes, as the field's type in the schema says
@@ -23,9 +24,9 @@ def cell(kind, text):  # a CSV cell -> Avro bytes, as the field's type in the sc
     if kind == "string":
         return number(len(raw := text.removeprefix("'").encode())) + raw
     if isinstance(kind, dict) and kind["type"] == "record":
-        return b"".join(cell(f["type"], json.loads(text)[f["name"]]) for f in kind["fields"])
+        return b"".join(cell(f["type"], parse(text)[f["name"]]) for f in kind["fields"])
     if isinstance(kind, dict) and kind["type"] == "array":
-        return array([cell(kind["items"], item) for item in json.loads(text)])
+        return array([cell(kind["items"], item) for item in parse(text)])
     if isinstance(kind, dict) and kind["type"] == "enum":
         return number(kind["symbols"].index(text))
     if "T" in text:  # a time with its offset -> microseconds since 1970
@@ -46,8 +47,7 @@ def entry(row, lines, schema, schema_id):  # a row, and a posting's rows of line
 
 def root(leaves):  # RFC 6962, section 2.1
     while len(leaves) > 1:
-        nodes = [sha(b"\1" + a + b) for a, b in zip(leaves[::2], leaves[1::2])]
-        leaves = nodes + leaves[len(nodes) * 2:]
+        leaves = [sha(b"\1" + a + b) for a, b in zip(leaves[::2], leaves[1::2])] + leaves[len(leaves) & -2:]
     return leaves[0] if leaves else sha(b"")
 
 def keys():  # the key you trust, and those that a chain of signed rotations ties to it
@@ -74,8 +74,8 @@ def signed(note, name, lines):  # is the text of a note signed by one of these k
 table = lambda path: csv.DictReader(open(path, encoding="utf-8", newline=""))
 
 def log(folder):  # every entry of one folder, then every checkpoint
-    leaves, ids = [], json.loads((bundle / "schemas/ids.json").read_text())
-    schemas = {t: json.loads((bundle / f"schemas/{t}.avsc").read_text()) for t in ids}
+    leaves, ids = [], parse((bundle / "schemas/ids.json").read_text())
+    schemas = {t: parse((bundle / f"schemas/{t}.avsc").read_text()) for t in ids}
     for file in sorted(folder.glob("postings-*.csv")) + sorted(folder.glob("looks-*.csv")):
         lines, looks = {}, file.name.startswith("looks")
         for line in [] if looks else table(folder / file.name.replace("postings", "lines")):
@@ -91,7 +91,7 @@ def log(folder):  # every entry of one folder, then every checkpoint
                 faults.append(f"{folder.name} #{at}: columns, bytes or order differ")
             leaves.append(sha(b"\0" + value))
         faults.extend(f"{folder.name} #{index}: lines without a posting" for index in lines)
-    notes = [json.loads(note) for note in (folder / "checkpoints.jsonl").read_text().splitlines()]
+    notes = [parse(note) for note in (folder / "checkpoints.jsonl").read_text().splitlines()]
     origin = trusted[0].split("+")[0] + "/" + folder.name
     newest = max([int(note.split("\n")[1]) for note in notes], default=0)
     for note in notes + [n for n in map(pathlib.Path.read_text, kept) if n.startswith(origin + "\n")]:

@@ -281,3 +281,19 @@ def test_bytes_that_are_no_table_are_found(ledger: Audited, book: Book, where: s
         (bundle / f"p{partition}" / f"{where}-{0:010}.csv").write_bytes(content)
         assert verified(bundle).faults
         assert small_verifier(bundle).returncode == 1
+
+
+def test_json_that_two_readers_take_for_two_things_is_found_by_the_small_verifier(
+    ledger: Audited,
+) -> None:
+    """Most readers take the last of two members, some the first: the bundle says neither."""
+    bundle = ledger.bundle()
+    file = bundle / "schemas" / "ids.json"
+    whole = file.read_text("utf-8")
+    title = next(iter(json.loads(whole)))
+    file.write_text(whole.replace("{", f'{{"{title}": 999, ', 1), "utf-8")
+    assert json.loads(file.read_text("utf-8")) == json.loads(whole)
+    said = small_verifier(bundle)
+    assert (said.returncode, "a member twice" in said.stdout) == (1, True)
+    file.write_text(whole, "utf-8")
+    assert small_verifier(bundle).returncode == 0
