@@ -10,11 +10,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer._click.exceptions import NoArgsIsHelpError
 from typer.exceptions import TyperException
 
 from deploy.compiled import require_fresh
 from deploy.errors import ShiluError
 from deploy.lang import language, text
+from deploy.usage import speak, usage_error
 
 COMMANDS = {
     "local": ("up", "down", "status"),
@@ -85,10 +87,7 @@ def main() -> None:
         # Imports make only what stays; looking through it for waste took a tenth of the start.
         gc.set_threshold(1_000_000, 20, 100)
         app = build(sys.argv[1] if len(sys.argv) > 1 else "")
-        if as_json:
-            _run_for_machines(app)
-        else:
-            app()
+        _run(app)
     except ShiluError as error:
         if debug:
             raise
@@ -96,19 +95,19 @@ def main() -> None:
         raise SystemExit(error.exit_code) from None
 
 
-def _run_for_machines(app: typer.Typer) -> None:
-    """As `app()`, but wrong usage is an error like all others."""
+def _run(app: typer.Typer) -> None:
+    """As `app()`, but wrong usage is an error like all others, and all speak one language."""
+    speak()
     try:
         code = app(standalone_mode=False)
+    except NoArgsIsHelpError as asked:
+        # The help has been printed; that nothing was asked is a mistake all the same.
+        code = asked.exit_code
     except TyperException as error:
-        param = getattr(error, "param", None)
-        raise ShiluError(
-            "usage",
-            f"用法不对({error.format_message()}):请看 --help。",
-            f"Wrong usage ({error.format_message()}): see --help.",
-            field=None if param is None else param.name,
-            exit_code=error.exit_code,
-        ) from error
+        raise usage_error(error) from error
+    except typer.Abort:
+        typer.echo(text("已中止。", "Aborted."), err=True)
+        code = 1
     raise SystemExit(code if isinstance(code, int) else 0)
 
 
@@ -116,7 +115,7 @@ def _say(error: ShiluError, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(error.as_json(language()), ensure_ascii=False))
         return
-    Console(stderr=True, soft_wrap=True).print(
+    Console(stderr=True, soft_wrap=True, emoji=False).print(
         f"[bold red]✘[/] {escape(text(error.zh, error.en))}", highlight=False
     )
 
