@@ -62,7 +62,8 @@ def send_file(
         with trail_errors(), Outcomes(address) as outcomes:
             _send(address, file, sent, said, catalogue_only)
             if not sent.tally["stopped"]:
-                _await(outcomes, sent, said, wait_seconds)
+                # Nobody answers where the broker is lost.
+                _await(outcomes, sent, said, 0.0 if sent.tally["unknown"] else wait_seconds)
     if not sent.tally.total():
         raise ShiluError(
             "empty_input",

@@ -20,6 +20,7 @@ from producers.errors import BrokerUnreachable, TopicMissing
 _BOOTSTRAP_SECONDS = 5.0
 _CONNECT_SECONDS = 2.0
 _RECONNECT_MS_MAX = 1_000
+_BLOCK_SECONDS = 60.0
 _REQUEST_MS = 10_000
 
 TIMESTAMP_TYPE = "message.timestamp.type"
@@ -38,10 +39,17 @@ class TopicState:
     ahead_ms_max: int
 
 
-def open_producer(bootstrap: str, *, give_up_seconds: float, linger_ms: int = 0) -> KafkaProducer:
+def open_producer(
+    bootstrap: str,
+    *,
+    give_up_seconds: float,
+    linger_ms: int = 0,
+    block_seconds: float = _BLOCK_SECONDS,
+) -> KafkaProducer:
     """An idempotent producer that waits for all replicas; raises BrokerUnreachable.
 
-    A record that is not acknowledged within `give_up_seconds` fails. Close it with `shut`.
+    A record that is not acknowledged within `give_up_seconds` fails, and one that cannot be handed
+    over within `block_seconds`. Close it with `shut`.
     """
     if not answers(bootstrap):
         raise BrokerUnreachable(bootstrap)
@@ -55,6 +63,7 @@ def open_producer(bootstrap: str, *, give_up_seconds: float, linger_ms: int = 0)
             delivery_timeout_ms=int(give_up_seconds * 1000),
             request_timeout_ms=min(_REQUEST_MS, int(give_up_seconds * 1000) - linger_ms - 1),
             reconnect_backoff_max_ms=_RECONNECT_MS_MAX,
+            max_block_ms=int(block_seconds * 1000),
             linger_ms=linger_ms,
             batch_size=64 * 1024,
             # Without the C extension a checksum in Python costs more than everything else

@@ -3,9 +3,11 @@
 Memory is bounded by the window: kafka-python itself would take in any number of records.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -21,7 +23,9 @@ Turn = Literal["facts", "clock", "catalogue"]
 
 _WINDOW_RECORDS = 5_000
 _LINGER_MS = 100
-_GRACE_SECONDS = 5.0
+_LOOK_SECONDS = 0.5
+_SILENCE_SECONDS = 15.0
+_RECORD_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +41,33 @@ class Delivery:
     """An open producer that keeps the order of its input.
 
     The records of one key follow one another across topics, and catalogue events, ticks and facts
-    wait for one another. Once a record fails, nothing more is sent, because what follows would be
-    out of order. Raises BrokerUnreachable when opened.
+    wait for one another. Once a record fails, or for `give_up_seconds` none is acknowledged of
+    those under way, nothing more is sent, because what follows would be out of order. A broker
+    that is slow, but goes on acknowledging, is waited for. Raises BrokerUnreachable when opened.
     """
 
     def __init__(
-        self, bootstrap: str, topics: dict[str, TopicState], *, give_up_seconds: float = 60.0
+        self,
+        bootstrap: str,
+        topics: dict[str, TopicState],
+        *,
+        give_up_seconds: float = _SILENCE_SECONDS,
     ) -> None:
         self._topics = topics
         self._give_up_seconds = give_up_seconds
         self._producer = open_producer(
-            bootstrap, give_up_seconds=give_up_seconds, linger_ms=_LINGER_MS
+            bootstrap,
+            give_up_seconds=max(_RECORD_SECONDS, give_up_seconds),
+            linger_ms=_LINGER_MS,
+            block_seconds=give_up_seconds,
         )
         self._turn: Turn = "facts"
         self._latest: dict[bytes, tuple[str, Any]] = {}
         self._failed = False
-        self._give_up_at = 0.0
+        self._given, self._ended = 0, 0
+        # Most records end in the producer's thread, one that fails at once in ours.
+        self._counting = threading.Lock()
+        self._heard_at = 0.0
         self._waiting: deque[list[Any]] = deque()
 
     def deliver(
@@ -129,9 +144,13 @@ class Delivery:
                 timestamp_ms=record.timestamp_ms,
             )
         except KafkaError as error:
-            self._fail(error)
+            self._failed = True
             return Outcome(error=str(error))
-        self._give_up_at = time.monotonic() + self._give_up_seconds + _GRACE_SECONDS
+        if self._given == self._ended:
+            # Nothing was under way, so nobody was silent.
+            self._heard_at = time.monotonic()
+        self._given += 1
+        future.add_callback(self._hear)
         future.add_errback(self._fail)
         self._remember(record, future)
         return future
@@ -143,10 +162,12 @@ class Delivery:
 
     def _settle(self) -> None:
         """Wait until everything sent so far has its outcome."""
-        try:
-            self._producer.flush(timeout=self._give_up_seconds + _GRACE_SECONDS)
-        except KafkaTimeoutError as error:
-            self._fail(error)
+        while not self._gone_silent():
+            try:
+                self._producer.flush(timeout=_LOOK_SECONDS)
+                break
+            except KafkaTimeoutError:
+                continue
         self._latest.clear()
 
     def _outcome(self, sent: Any) -> Outcome:
@@ -154,15 +175,31 @@ class Delivery:
             return sent
         if sent.succeeded():
             return Outcome(sent.value.partition, sent.value.offset)
-        try:
-            # One time limit for all that was sent: one for each would add up to many minutes.
-            placed = sent.get(timeout=max(0.0, self._give_up_at - time.monotonic()))
-        except KafkaError as error:
-            self._fail(error)
-            return Outcome(error=str(error))
-        return Outcome(placed.partition, placed.offset)
+        while not sent.is_done:
+            if self._gone_silent():
+                return Outcome(error=f"no acknowledgement for {self._give_up_seconds:g} seconds")
+            with suppress(KafkaError):  # of waiting, or of the record, which is asked below
+                sent.get(timeout=_LOOK_SECONDS)
+        if sent.succeeded():
+            return Outcome(sent.value.partition, sent.value.offset)
+        self._failed = True
+        return Outcome(error=str(sent.exception))
+
+    def _gone_silent(self) -> bool:
+        """Has nothing been acknowledged for too long? Then everything under way has failed."""
+        late = time.monotonic() - self._heard_at >= self._give_up_seconds
+        silent = late and self._ended < self._given
+        self._failed = self._failed or silent
+        return silent
+
+    def _hear(self, placed: object) -> None:
+        with self._counting:
+            self._ended += 1
+        self._heard_at = time.monotonic()
 
     def _fail(self, error: BaseException) -> None:
+        with self._counting:
+            self._ended += 1
         self._failed = True
 
 

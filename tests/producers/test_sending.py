@@ -2,15 +2,20 @@
 
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kafka.errors import KafkaTimeoutError
+from kafka.future import Future
 
 from deploy.broker import Broker
 from producers.ids import new_event_id
@@ -203,3 +208,78 @@ def test_a_lost_broker_is_one_sentence_and_not_one_for_each_line(
     assert said.out == "0 lines accepted, 0 refused, 3,000 unknown\n"
     assert said.err.startswith("Kafka stopped answering: of 3,000 lines nobody knows whether")
     assert said.err.count("\n") == 1
+
+
+@pytest.mark.kafka
+def test_a_broker_that_is_killed_on_the_way_is_given_up_within_twenty_seconds(
+    cluster: Broker, home: Path
+) -> None:
+    """Half of a pipe is acknowledged, the broker dies, the other half comes: one sentence."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deploy.start", "emit", "-", "--json"],
+        env=environment(cluster.bootstrap, home),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"".join(as_line(check_in(f"v-{n}", n)) for n in range(6_000)))
+    process.stdin.flush()
+    # What the window does not hold back has come out: the broker acknowledged it.
+    assert json.loads(process.stdout.readline())["status"] == "accepted"
+    cluster.kill()
+    process.stdin.write(b"".join(as_line(check_in(f"v-{n}", n)) for n in range(6_000, 6_500)))
+    killed_at = time.monotonic()
+    out, err = process.communicate(timeout=60)
+    seconds = time.monotonic() - killed_at
+    lines = [json.loads(line)["status"] for line in out.decode().splitlines()]
+    unknown = lines.count("unknown")
+    assert (process.returncode, len(lines)) == (4, 6_499)
+    assert unknown >= 500
+    assert f"Kafka stopped answering: of {unknown:,} lines nobody knows" in err.decode()
+    assert seconds <= 20, seconds
+
+
+def test_a_broker_that_goes_on_acknowledging_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten acknowledgements, each after half of the time to wait: slow is not lost."""
+    from producers import delivery
+    from producers.connection import TopicState
+    from producers.record import record_of
+
+    slow = _Slow(pause=0.5)
+    monkeypatch.setattr(delivery, "open_producer", lambda *_, **__: slow)
+    monkeypatch.setattr(delivery, "shut", lambda *_: None)
+    topics = {CHECKINS: TopicState(1, False, 0)}
+    with delivery.Delivery("nowhere:1", topics, give_up_seconds=1.0) as open_one:
+        time.sleep(1.1)  # no silence while nothing is under way
+        parcels = [(n, [record_of(check_in(f"v-{n}", n))]) for n in range(10)]
+        placed = list(open_one.deliver(parcels))
+    assert [outcome.offset for _, (outcome,) in placed] == list(range(10))
+
+
+class _Sent(Future):
+    def get(self, timeout: float) -> None:
+        end = time.monotonic() + timeout
+        while not self.is_done:
+            if time.monotonic() >= end:
+                raise KafkaTimeoutError
+            time.sleep(0.01)
+
+
+class _Slow:
+    """A producer that acknowledges one record after the other, with a pause before each."""
+
+    def __init__(self, pause: float) -> None:
+        self._pause = pause
+        self._sent: queue.Queue[Any] = queue.Queue()
+        threading.Thread(target=self._acknowledge, daemon=True).start()
+
+    def send(self, *_: Any, **__: Any) -> Future:
+        future = _Sent()
+        self._sent.put(future)
+        return future
+
+    def _acknowledge(self) -> None:
+        for offset in range(10):
+            future = self._sent.get()
+            time.sleep(self._pause)
+            future.success(SimpleNamespace(partition=0, offset=offset))
