@@ -11,6 +11,7 @@ from consumers import certificates, evaluations, histories, proofs, questions, r
 from consumers.exceptions import exceptions
 from consumers.headcounts import headcount
 from consumers.heads import head_of, heads, next_indexes
+from consumers.naming import names_beside
 from consumers.nearest import nearest
 from consumers.organisation import org
 from consumers.overdue import overdue
@@ -51,6 +52,9 @@ _QUESTIONS: Mapping[str, Callable[..., Any]] = {
 QUESTIONS = (*_QUESTIONS, "heads", "indexes")
 """The names that `answer` knows."""
 
+NAMED = ("explain", "trace", "exceptions", "org", "plan", "overdue", "evaluations", "unevaluated")
+"""The questions whose answers name organisations, projects or sites by their ids."""
+
 _POSITION_COLUMNS = {"line": "offset, line_no"}
 
 
@@ -61,7 +65,8 @@ class BadQuestion(Exception):
 def answer(trail: Trail, question: str, arguments: Mapping[str, Any], *, asker: str) -> Any:
     """Answer one question as plain values, after noting in `access_log` who asked it.
 
-    Raises BadQuestion.
+    Answers of `NAMED` say under `names` what the organisations, projects and sites are called that
+    they mention. Raises BadQuestion.
     """
     if question == "heads":
         return heads_by_name(trail)
@@ -78,11 +83,14 @@ def answer(trail: Trail, question: str, arguments: Mapping[str, Any], *, asker: 
         arguments=json.dumps(arguments, ensure_ascii=False, sort_keys=True),
     )
     try:
-        return function(trail.query, **arguments)
+        found = function(trail.query, **arguments)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise BadQuestion(f"{question} {where}: {first['msg']}") from error
+    if question not in NAMED:
+        return found
+    return found | {"names": names_beside(trail.query, found, arguments.get("as_of"))}
 
 
 def heads_by_name(trail: Trail) -> dict[str, int]:

@@ -11,6 +11,7 @@ from deploy.lang import language, text
 from deploy.trail_view import (
     Answer,
     bar,
+    beside,
     bounds,
     cell,
     console,
@@ -99,7 +100,7 @@ def show_plan(answer: Answer) -> None:
         text(">缺席", ">absent"), text(">未报名", ">walk-ins"),
     )  # fmt: skip
     out.print(table("", columns, [
-        (_shift_name(row), minute(row["start_at"]), row["site_id"],
+        (_shift_name(row), minute(row["start_at"]), beside(answer, "site", row["site_id"]),
          hours(row["planned_minutes"]),
          hours(row["minutes"]), bar(row["minutes"], largest), row["expected"], row["came"],
          max(row["absent"], row["no_shows"]), row["walk_ins"])
@@ -173,7 +174,7 @@ def show_overdue(answer: Answer) -> None:
     for title, part in ((text("久未决定", "undecided"), answer["waiting"]),
                         (text("没有签退或签到", "without an end"), answer["unended"])):  # fmt: skip
         _show_reasons(out, title, part["reasons"])
-        show_waiting(out, part["rows"])
+        show_waiting(out, part["rows"], answer)
 
 
 def _with_time(part: Answer) -> str:
@@ -190,7 +191,7 @@ def _show_reasons(out: Console, title: str, reasons: Sequence[Answer]) -> None:
                text("用什么事件", "by which event"))  # fmt: skip
     out.print(table(title, columns, [
         (row["reason"], row["count"], bar(row["count"], largest), row["oldest_days"], _who(row),
-         " / ".join(row["events"]))
+         " / ".join(map(word, row["events"])))
         for row in sorted(reasons, key=lambda row: -row["count"])
     ]))  # fmt: skip
 
@@ -208,14 +209,15 @@ def show_exceptions(answer: Answer) -> None:
                    text("谁决定,用什么事件", "who decides, by which event"))  # fmt: skip
         out.print(table("", columns, [
             (word(row["outcome"]), row["reason"], row["count"], row["waiting"] or "", sentence(row),
-             ": ".join(part for part in (_who(row), " / ".join(row["events"])) if part))
+             ": ".join(part for part in (_who(row), " / ".join(map(word, row["events"])))
+                       if part))
             for row in answer["counts"]
         ]))  # fmt: skip
     else:
         out.print(
             text("没有暂不计入、退回或隔离的记录。", "Nothing is held, refused, quarantined.")
         )
-    show_waiting(out, answer["waiting"])
+    show_waiting(out, answer["waiting"], answer)
     _show_newest(out, answer["rows"])
     show_quarantined(out, answer["quarantined"])
     _show_refused_by_catalogue(out, answer["catalogue"])
@@ -228,14 +230,14 @@ def _show_refused_by_catalogue(out: Console, rows: Sequence[Answer]) -> None:
     columns = (text("事件", "event"), text("类型", "type"), text("原因", "reason"),
                text("说明", "meaning"), text("来源", "source"))  # fmt: skip
     out.print(table(text("名册拒绝的", "refused by the catalogue"), columns, [
-        (row["event_id"] or "-", row["event_type"] or "-", row["reason"], sentence(row),
+        (row["event_id"] or "-", word(row["event_type"] or "-"), row["reason"], sentence(row),
          row["source"])
         for row in rows
     ]))  # fmt: skip
 
 
-def show_waiting(out: Console, rows: Sequence[Answer]) -> None:
-    """What waits, and which organisations have a say; nothing if nothing does."""
+def show_waiting(out: Console, rows: Sequence[Answer], answer: Answer) -> None:
+    """What waits of an answer, and which organisations have a say; nothing if nothing does."""
     if not rows:
         return
     columns = (
@@ -245,7 +247,7 @@ def show_waiting(out: Console, rows: Sequence[Answer]) -> None:
     out.print(table(text("等待中", "waiting"), columns, [
         (row["reason"], row["volunteer_id"], row["session_id"] or row["grant_id"],
          hours(row["minutes"]) if row["minutes"] else "", minute(row["since"]),
-         " ".join(row["orgs"]) or _who(row))
+         text("、", ", ").join(beside(answer, "org", one) for one in row["orgs"]) or _who(row))
         for row in rows
     ]))  # fmt: skip
 
@@ -256,7 +258,8 @@ def _show_newest(out: Console, records: Sequence[Answer]) -> None:
     columns = (text("入账时间", "recorded"), text("志愿者", "volunteer"), text("事件", "event"),
                text("结果", "outcome"), text("原因", "reason"), text("位置", "source"))  # fmt: skip
     out.print(table(text("最近", "newest"), columns, [
-        (minute(row["recorded_at"]), row["volunteer_id"], f"{row['event_type']} {row['event_id']}",
+        (minute(row["recorded_at"]), row["volunteer_id"],
+         f"{word(row['event_type'])} {row['event_id']}",
          word(row["outcome"]), row["reason"], row["source"])
         for row in records
     ]))  # fmt: skip

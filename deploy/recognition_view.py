@@ -1,7 +1,7 @@
 """How answers about evaluations and recognition look on a terminal."""
 
 from deploy.lang import text
-from deploy.trail_view import Answer, cell, console, hours, say_merged, table
+from deploy.trail_view import Answer, beside, cell, console, hours, say_merged, table
 
 
 def show_evaluations(answer: Answer) -> None:
@@ -18,8 +18,9 @@ def show_evaluations(answer: Answer) -> None:
             *(text("同意", "agrees") if said["agrees"] else text("不同意", "disagrees")
               for said in one["responses"]),
         ]  # fmt: skip
-        rows.append((one["evaluation_id"], one["volunteer_id"], one["project_id"],
-                     one["evaluator_org_id"], scores, len(one["versions"]),
+        rows.append((one["evaluation_id"], one["volunteer_id"],
+                     beside(answer, "project", one["project_id"]),
+                     beside(answer, "org", one["evaluator_org_id"]), scores, len(one["versions"]),
                      " ".join(filter(None, flags))))  # fmt: skip
     columns = (text("编号", "id"), text("志愿者", "volunteer"), text("项目", "project"),
                text("组织", "org"), text("分数", "scores"), text(">版本", ">versions"),
@@ -43,8 +44,8 @@ def show_unevaluated(answer: Answer) -> None:
             )
         )
     rows = [
-        (row["project_id"], row["volunteer_id"], hours(row["minutes"]), row["deadline"],
-         row["days_over"])
+        (beside(answer, "project", row["project_id"]), row["volunteer_id"], hours(row["minutes"]),
+         row["deadline"], row["days_over"])
         for row in answer["rows"]
     ]  # fmt: skip
     columns = (text("项目", "project"), text("志愿者", "volunteer"), text(">时长", ">time"),

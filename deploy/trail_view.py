@@ -22,9 +22,12 @@ Answer = Mapping[str, Any]
 
 
 def console() -> Console:
-    """For answers on stdout; wide enough not to fold ids when it goes to a file or a pipe."""
+    """For answers on stdout; wide enough not to fold ids when it goes to a file or a pipe.
+
+    Sentences are left whole: a terminal folds them by itself, and whoever copies one has all of it.
+    """
     width = None if sys.stdout.isatty() else _PIPE_COLUMNS
-    return Console(highlight=False, markup=False, emoji=False, width=width)
+    return Console(highlight=False, markup=False, emoji=False, width=width, soft_wrap=True)
 
 
 def hours(minutes: int) -> str:
@@ -173,6 +176,12 @@ def say_merged(out: Console, answer: Answer) -> None:
     )
 
 
+def beside(answer: Answer, kind: str, entity_id: str | None) -> str:
+    """The id of an `org`, `project` or `site` with its name beside it, where it has one."""
+    name = answer["names"][kind].get(entity_id)
+    return f"{entity_id or ''} {name}" if name else entity_id or ""
+
+
 def show_explain(answer: Answer) -> None:
     """Every posting with its lines; then what waits and what is in quarantine."""
     out = console()
@@ -184,25 +193,29 @@ def show_explain(answer: Answer) -> None:
         sep="",
     )
     for posting in answer["postings"]:
-        show_posting(out, posting)
+        show_posting(out, posting, answer)
     for waiting in answer["waiting"]:
         said = text("已收到,台账进程尚未处理", "received, not judged by the worker yet")
-        out.print(cell(f"… {waiting['type']} {waiting['event_id']} {waiting['source']}: {said}"))
+        out.print(
+            cell(f"… {word(waiting['type'])} {waiting['event_id']} {waiting['source']}: {said}")
+        )
     show_quarantined(out, answer["quarantined"])
 
 
-def show_posting(out: Console, posting: Answer) -> None:
-    """One posting: what, who, when, where in Kafka, why, and its lines."""
+def show_posting(out: Console, posting: Answer, answer: Answer) -> None:
+    """One posting of an answer: what, who, when, where in Kafka, why, and its lines."""
     mark = {"posted": "✔", "held": "◌", "refused": "✘", "duplicate": "="}[posting["outcome"]]
     out.print(cell(
-        f"{mark} {posting['sequence']}. {posting['event_type']} {posting['event_id']}  "
+        f"{mark} {posting['sequence']}. {word(posting['event_type'])} {posting['event_id']}  "
         f"{word(posting['outcome'])}  {hours(posting['change_minutes'])} → "
         f"{hours(posting['balance_minutes'])}"
     ))  # fmt: skip
     if posting["reason"]:
         out.print(cell(f"    {posting['reason']}: {sentence(posting)}"))
     actor = posting["actor"]
-    who = "/".join(str(actor[part]) for part in ("id", "role", "org_id") if actor.get(part))
+    parts = (actor.get("id"), word(actor.get("role") or ""),
+             beside(answer, "org", actor.get("org_id")))  # fmt: skip
+    who = "/".join(part for part in parts if part)
     out.print(cell(
         f"    {text('经办', 'by')} {who or '-'}  {text('发生', 'occurred')} "
         f"{posting['occurred_at']}  {text('发送', 'sent')} {posting['sent_at'] or '-'}  "
@@ -211,13 +224,18 @@ def show_posting(out: Console, posting: Answer) -> None:
     if (row := posting["left_out"]) is not None:
         out.print(cell(
             f"    {text('未计入的来源行', 'source row left out')} {row['source_system']} "
-            f"{row['batch_id']} {row['row_hash']}  {row['service_date']}  {row['minutes']} min"
+            f"{row['batch_id']} {row['row_hash']}  {row['service_date']}  "
+            f"{row['minutes']} {text('分钟', 'min')}"
         ))  # fmt: skip
     out.print(cell(f"    {posting['source']} → {posting['record']} #{posting['index']}"))
     for line in posting["lines"]:
-        place = "/".join(str(line[part]) for part in
-                         ("recording_org_id", "project_id", "activity_id", "site_id")
-                         if line[part])  # fmt: skip
+        parts = (
+            beside(answer, "org", line["recording_org_id"]),
+            beside(answer, "project", line["project_id"]),
+            line["activity_id"],
+            beside(answer, "site", line["site_id"]),
+        )
+        place = "/".join(part for part in parts if part)
         out.print(cell(
             f"    {line['minutes']:+d} {text('分钟', 'min')}  {line['service_date']}  "
             f"{word(line['kind'])}/{word(line['state'])}"
@@ -240,10 +258,10 @@ def show_trace(answer: Answer) -> None:
     """Every copy of an event, with what it did."""
     out = console()
     for copy in answer["copies"]:
-        out.print(cell(f"{copy['type']} {copy['event_id']}  {copy['source']}  "
+        out.print(cell(f"{word(copy['type'])} {copy['event_id']}  {copy['source']}  "
                        f"{text('入账', 'recorded')} {copy['recorded_at']}"))  # fmt: skip
         for posting in copy["postings"]:
-            show_posting(out, posting)
+            show_posting(out, posting, answer)
         show_quarantined(out, copy["quarantined"])
         if (said := copy["catalogue"]) is not None:
             if said["reason"] is None:
@@ -255,7 +273,7 @@ def show_trace(answer: Answer) -> None:
         if is_fact and not copy["postings"] and not copy["quarantined"]:
             out.print(text("  … 台账进程尚未处理", "  … not judged by the worker yet"))
     for posting in answer["postings_without_event"]:
-        show_posting(out, posting)
+        show_posting(out, posting, answer)
 
 
 def show_report(report: Answer) -> None:

@@ -58,7 +58,8 @@ def test_every_kind_of_wrong_usage_is_one_chinese_sentence_with_its_way_out() ->
         WRONG, say("zh", *(words for words, _, _ in WRONG)), strict=True
     ):
         assert (code, out) == (2, ""), words
-        assert cause in err and fix in err, err
+        assert cause in err, err
+        assert fix in err, err
         assert err.count("\n") == 1
         assert not re.search(r"No such|[Mm]issing|Invalid|unexpected|requires|should", err), err
 
