@@ -34,6 +34,7 @@ COMMANDS = {
     "recognition": ("evaluations", "recognition", "benefit"),
     "figures": ("org", "plan", "overdue", "headcount"),
     "vault": ("vault", "forget"),
+    "gateway": ("gateway", "app"),
     "mend": ("accept-gap", "set-aside"),
     "demo": ("demo",),
 }

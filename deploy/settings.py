@@ -64,6 +64,10 @@ class Settings(BaseSettings):
         description="port of the local broker; 0: the one it had before, at first a free one",
     )  # fmt: skip
 
+    gateway_port: int = Field(
+        default=0, ge=0, le=65535,
+        description="port of `shilu gateway` on loopback; 0: a free one",
+    )  # fmt: skip
     vault: str = Field(
         default="", description="folder of the personal data; empty: vault in SHILU_HOME"
     )

@@ -60,7 +60,7 @@ def parse_line(number: int, raw: bytes) -> Line:
     named = event_id[:64] if isinstance(event_id, str) and not tells else None
     try:
         recorded_at = _take_recorded_at(given)
-        return Line(number, named, _event(given), recorded_at)
+        return Line(number, named, event_of(given), recorded_at)
     except BadEvent as bad:
         return Line(number, named, None, None, bad.faults[0])
 
@@ -86,7 +86,8 @@ def _take_recorded_at(given: Any) -> int | None:
     return recorded_at
 
 
-def _event(given: Any) -> Event:
+def event_of(given: Any) -> Event:
+    """A parsed JSON object -> its event, a site with its civil time; raises BadEvent."""
     # A type that is no text would be looked up as a dict key.
     if isinstance(given, dict) and not isinstance(given.get("type"), str | None):
         raise BadEvent([Fault("unknown_type", "type", "", "a name")])

@@ -27,7 +27,8 @@ MAY_IMPORT = {
 THIRD_PARTY = {
     "schemas": {"librt"},
     "ledger": set(),
-    "producers": {"kafka", "uuid6", "rich", "httpx"} | {"fastapi", "starlette", "uvicorn"},
+    "producers": {"kafka", "uuid6", "rich", "httpx", "prometheus_client"}
+    | {"fastapi", "starlette", "uvicorn"},
     "streams": {
         "librt",
         "faust",
