@@ -69,6 +69,7 @@ class Apps:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._seen: tuple[tuple[int, int, int], dict[str, App]] | None = None
+        self._by_key: tuple[dict[str, App], dict[str, App]] = ({}, {})
 
     def all(self) -> list[App]:
         """Every app that was ever registered, by name."""
@@ -117,7 +118,10 @@ class Apps:
         return self._change(lambda apps: replace(_standing(apps, name), revoked_at=now))
 
     def _by_key_id(self) -> dict[str, App]:
-        return {app.key_id: app for app in self._apps().values()}
+        apps = self._apps()
+        if self._by_key[0] is not apps:
+            self._by_key = (apps, {app.key_id: app for app in apps.values()})
+        return self._by_key[1]
 
     def _apps(self) -> dict[str, App]:
         try:

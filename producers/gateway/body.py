@@ -114,7 +114,7 @@ def _too_long(given: dict[str, Any]) -> Fault | None:
         way, node = nodes.pop()
         if isinstance(node, dict):
             if any(len(name) > _TEXT_MAX for name in node):
-                return Fault("oversized", way, "", f"at most {_TEXT_MAX} bytes")
+                return quiet(Fault("oversized", way, "", f"at most {_TEXT_MAX} bytes"))
             nodes += [(f"{way}.{name[:64]}" if way else name[:64], v) for name, v in node.items()]
         elif isinstance(node, list):
             nodes += [(f"{way}[{place}]", v) for place, v in enumerate(node)]

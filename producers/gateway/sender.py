@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
-from producers.connection import TopicState, open_producer, require_topics, shut
+from producers.connection import TopicState, answers, open_producer, require_topics, shut
 from producers.emit import topics_of
 from producers.errors import BrokerUnreachable, ProducerError
 from producers.record import Record, partition_of
 
 _LINGER_MS: Final = 5
 _AWAY_SECONDS: Final = 0.5
+_PROBE_SECONDS: Final = 1.0
 Placed = tuple[int, int]
 """Partition and offset."""
 
@@ -53,11 +54,11 @@ class Sender:
             for record in records:
                 if latest.get(record.key, record.topic) != record.topic:
                     # Partitions of two topics keep no order between them.
-                    _settle(sent, deadline)
+                    self._settle(sent, deadline)
                     latest.clear()
                 latest[record.key] = record.topic
                 sent.append(self._handed_over(producer, record))
-            _settle(sent, deadline)
+            self._settle(sent, deadline)
         except KafkaError as error:
             self._drop(producer)
             placed = {place: _placed(one) for place, one in enumerate(sent) if one.succeeded()}
@@ -105,6 +106,17 @@ class Sender:
             partition=partition_of(record.key, self._topics[record.topic].partitions),
         )
 
+    def _settle(self, sent: Sequence[Any], deadline: float) -> None:
+        """Wait for all of them; shorter than until the deadline where no broker is there at all."""
+        for one in sent:
+            while not one.succeeded():
+                left = deadline - time.monotonic()
+                try:
+                    one.get(timeout=max(0.0, min(_PROBE_SECONDS, left)))
+                except KafkaTimeoutError:
+                    if one.is_done or left <= _PROBE_SECONDS or not answers(self._bootstrap):
+                        raise
+
     def _drop(self, producer: KafkaProducer) -> None:
         """After a failure an idempotent producer may be beyond repair; a new one never is."""
         with self._turn:
@@ -112,12 +124,6 @@ class Sender:
                 return
             self._producer = None
         shut(producer, 0.0)
-
-
-def _settle(sent: Sequence[Any], deadline: float) -> None:
-    for one in sent:
-        if not one.succeeded():
-            one.get(timeout=max(0.0, deadline - time.monotonic()))
 
 
 def _placed(one: Any) -> Placed:

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from producers.gateway import metrics
 from producers.gateway.apps import App, Apps, AppsError, Scope
@@ -115,7 +116,7 @@ class Gateway:
                     if size > BODY_BYTES_MAX:
                         raise _too_large()
                     parts.append(part)
-        except TimeoutError:
+        except (TimeoutError, ClientDisconnect):
             raise _Refused(408, "too_slow", headers={"Connection": "close"}) from None
         return b"".join(parts)
 

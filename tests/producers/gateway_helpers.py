@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from deploy.pidfile import read_pidfile
 from producers.gateway.apps import Apps, Scope
 from schemas.jsonform import to_json
 from tests.producers.helpers import wait_until
@@ -28,6 +29,7 @@ class Running:
     url: str
     home: Path
     key: str = ""
+    process: Any = None
 
     def post(self, path: str, body: Any, key: str | None = None, **headers: str) -> httpx.Response:
         """A POST of JSON, or of bytes as they are."""
@@ -48,8 +50,8 @@ def app(home: Path, name: str, *orgs: str, scopes: tuple[Scope, ...] = ("events"
 
 
 @contextmanager
-def gateway_process(home: Path, bootstrap: str) -> Iterator[Running]:
-    """`shilu gateway` as a process of its own, until it is told to stop."""
+def gateway_process(home: Path, bootstrap: str, *, killed: bool = False) -> Iterator[Running]:
+    """`shilu gateway` as a process, until it is told to stop, or `killed` by the test."""
     environment = os.environ | {
         "SHILU_HOME": str(home), "SHILU_BOOTSTRAP": bootstrap, "SHILU_LANG": "en",
     }  # fmt: skip
@@ -60,12 +62,13 @@ def gateway_process(home: Path, bootstrap: str) -> Iterator[Running]:
     )  # fmt: skip
     note = home / "run" / "gateway.json"
     try:
-        wait_until(lambda: note.exists() or process.poll() is not None)
+        wait_until(lambda: read_pidfile(note) is not None or process.poll() is not None)
         assert process.poll() is None, (home / "gateway.log").read_text()
         port = json.loads(note.read_text())["facts"]["port"]
-        yield Running(f"http://127.0.0.1:{port}", home)
+        yield Running(f"http://127.0.0.1:{port}", home, process=process)
     finally:
         process.send_signal(signal.SIGTERM)
         code = process.wait(20)
         log.close()
-    assert (code, note.exists()) == (0, False), (home / "gateway.log").read_text()
+    wanted = (-signal.SIGKILL, True) if killed else (0, False)
+    assert (code, note.exists()) == wanted, (home / "gateway.log").read_text()
