@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from deploy.lang import text
-from deploy.trail_view import Answer, cell, console, hours, sentence, table
+from deploy.tables import cell, console, table
+from deploy.trail_view import Answer, hours, sentence
 
 _STATES = {
     "valid": ("✔ 有效", "✔ valid"),

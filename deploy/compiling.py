@@ -62,9 +62,8 @@ def share(root: Path, packages: Path) -> None:
     """Put the library that all compiled modules load where it is found from any folder.
 
     An installation in place that compiles says where it is; one that finds it compiled does not.
+    Its name is a digest of its sources, and other packages have their own beside it.
     """
-    for old in packages.glob(_SHARED):
-        old.unlink()
     for library in root.glob(_SHARED):
         shutil.copyfile(library, packages / library.name)
 

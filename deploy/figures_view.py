@@ -8,20 +8,17 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 
 from deploy.lang import language, text
+from deploy.tables import bar, cell, console, table
 from deploy.trail_view import (
     Answer,
-    bar,
     beside,
     bounds,
-    cell,
-    console,
     hours,
     minute,
     sentence,
     show_breakdown,
     show_figures,
     show_quarantined,
-    table,
 )
 from deploy.wording import column, heads, word
 

@@ -1,7 +1,8 @@
 """How answers about evaluations and recognition look on a terminal."""
 
 from deploy.lang import text
-from deploy.trail_view import Answer, beside, cell, console, hours, say_merged, table
+from deploy.tables import cell, console, table
+from deploy.trail_view import Answer, beside, hours, say_merged
 
 
 def show_evaluations(answer: Answer) -> None:

@@ -1,33 +1,17 @@
 """How answers about the trail look on a terminal. Hours are shown as `3h 20m`, never stored so."""
 
-import re
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich.bar import Bar
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from deploy.lang import language, text
+from deploy.tables import bar, cell, console, folded, table
 from deploy.wording import NAMED, heads, word
 
-_PIPE_COLUMNS = 140
-_BAR_COLUMNS = 20
 _MOST_ROWS = 40
-_MINUTE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
 
 Answer = Mapping[str, Any]
-
-
-def console() -> Console:
-    """For answers on stdout; wide enough not to fold ids when it goes to a file or a pipe.
-
-    Sentences are left whole: a terminal folds them by itself, and whoever copies one has all of it.
-    """
-    width = None if sys.stdout.isatty() else _PIPE_COLUMNS
-    return Console(highlight=False, markup=False, emoji=False, width=width, soft_wrap=True)
 
 
 def hours(minutes: int) -> str:
@@ -42,34 +26,9 @@ def minute(moment: str | None) -> str:
     return (moment or "")[:16].replace("T", " ")
 
 
-def cell(value: object) -> Text:
-    """A value from the log as a table cell: no markup, and nothing that moves the cursor."""
-    shown = "" if value is None else str(value)
-    return Text("".join(c if c.isprintable() else repr(c)[1:-1] for c in shown))
-
-
 def sentence(answer: Answer) -> str:
     """The answer's reason in the person's language."""
     return str(answer.get(language()) or answer.get("reason") or "")
-
-
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table; columns whose name begins with `>` are set to the right, times are never folded."""
-    drawn = Table(title=title or None, title_justify="left", header_style="bold")
-    shown = list(rows)
-    for place, column in enumerate(columns):
-        right = column.startswith(">")
-        whole = any(_MINUTE.fullmatch(str(row[place])) for row in shown if place < len(row))
-        drawn.add_column(column.removeprefix(">"), justify="right" if right else "left",
-                         overflow="fold", no_wrap=whole)  # fmt: skip
-    for row in shown:
-        drawn.add_row(*(value if isinstance(value, Bar) else cell(value) for value in row))
-    return drawn
-
-
-def bar(value: int, largest: int) -> Bar:
-    """How large a number is beside the largest of its column."""
-    return Bar(max(largest, 1), 0, max(value, 0), width=_BAR_COLUMNS)
 
 
 def bounds(answer: Answer) -> str:
@@ -197,7 +156,7 @@ def show_explain(answer: Answer) -> None:
     for waiting in answer["waiting"]:
         said = text("已收到,台账进程尚未处理", "received, not judged by the worker yet")
         out.print(
-            cell(f"… {word(waiting['type'])} {waiting['event_id']} {waiting['source']}: {said}")
+            folded(f"… {word(waiting['type'])} {waiting['event_id']} {waiting['source']}: {said}")
         )
     show_quarantined(out, answer["quarantined"])
 
@@ -205,29 +164,29 @@ def show_explain(answer: Answer) -> None:
 def show_posting(out: Console, posting: Answer, answer: Answer) -> None:
     """One posting of an answer: what, who, when, where in Kafka, why, and its lines."""
     mark = {"posted": "✔", "held": "◌", "refused": "✘", "duplicate": "="}[posting["outcome"]]
-    out.print(cell(
+    out.print(folded(
         f"{mark} {posting['sequence']}. {word(posting['event_type'])} {posting['event_id']}  "
         f"{word(posting['outcome'])}  {hours(posting['change_minutes'])} → "
         f"{hours(posting['balance_minutes'])}"
     ))  # fmt: skip
     if posting["reason"]:
-        out.print(cell(f"    {posting['reason']}: {sentence(posting)}"))
+        out.print(folded(f"    {posting['reason']}: {sentence(posting)}"))
     actor = posting["actor"]
-    parts = (actor.get("id"), word(actor.get("role") or ""),
-             beside(answer, "org", actor.get("org_id")))  # fmt: skip
-    who = "/".join(part for part in parts if part)
-    out.print(cell(
+    acts = (actor.get("id"), word(actor.get("role") or ""),
+            beside(answer, "org", actor.get("org_id")))  # fmt: skip
+    who = "/".join(part for part in acts if part)
+    out.print(folded(
         f"    {text('经办', 'by')} {who or '-'}  {text('发生', 'occurred')} "
         f"{posting['occurred_at']}  {text('发送', 'sent')} {posting['sent_at'] or '-'}  "
         f"{text('入账', 'recorded')} {posting['recorded_at']}"
     ))  # fmt: skip
     if (row := posting["left_out"]) is not None:
-        out.print(cell(
+        out.print(folded(
             f"    {text('未计入的来源行', 'source row left out')} {row['source_system']} "
             f"{row['batch_id']} {row['row_hash']}  {row['service_date']}  "
             f"{row['minutes']} {text('分钟', 'min')}"
         ))  # fmt: skip
-    out.print(cell(f"    {posting['source']} → {posting['record']} #{posting['index']}"))
+    out.print(folded(f"    {posting['source']} → {posting['record']} #{posting['index']}"))
     for line in posting["lines"]:
         parts = (
             beside(answer, "org", line["recording_org_id"]),
@@ -236,7 +195,7 @@ def show_posting(out: Console, posting: Answer, answer: Answer) -> None:
             beside(answer, "site", line["site_id"]),
         )
         place = "/".join(part for part in parts if part)
-        out.print(cell(
+        out.print(folded(
             f"    {line['minutes']:+d} {text('分钟', 'min')}  {line['service_date']}  "
             f"{word(line['kind'])}/{word(line['state'])}"
             f"  {line['session_id'] or line['grant_id']}  {place}  {line['policy']}"
@@ -258,7 +217,7 @@ def show_trace(answer: Answer) -> None:
     """Every copy of an event, with what it did."""
     out = console()
     for copy in answer["copies"]:
-        out.print(cell(f"{word(copy['type'])} {copy['event_id']}  {copy['source']}  "
+        out.print(folded(f"{word(copy['type'])} {copy['event_id']}  {copy['source']}  "
                        f"{text('入账', 'recorded')} {copy['recorded_at']}"))  # fmt: skip
         for posting in copy["postings"]:
             show_posting(out, posting, answer)
@@ -267,7 +226,7 @@ def show_trace(answer: Answer) -> None:
             if said["reason"] is None:
                 out.print(text("  ✔ 名册:生效", "  ✔ catalogue: in force"))
             else:
-                out.print(cell(f"  ✘ {text('名册:拒绝', 'catalogue: refused')} {said['reason']}: "
+                out.print(folded(f"  ✘ {text('名册:拒绝', 'catalogue: refused')} {said['reason']}: "
                                f"{sentence(said)}"))  # fmt: skip
         is_fact = copy["source"].startswith("service.")
         if is_fact and not copy["postings"] and not copy["quarantined"]:

@@ -61,7 +61,8 @@ _HEADINGS: Final = {
 
 def usage_error(error: TyperException) -> ShiluError:
     """What typer found wrong with a command line, as every other error: one sentence."""
-    path = error.ctx.command_path if getattr(error, "ctx", None) is not None else "shilu"
+    context = getattr(error, "ctx", None)
+    path = "shilu" if context is None else context.command_path
     said = re.sub(r"\bValue error, ", "", error.format_message())
     param = getattr(error, "param", None)
     return ShiluError(

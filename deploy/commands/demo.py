@@ -18,7 +18,6 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 
 from deploy.commands.simulate import send_plan
 from deploy.demo_screen import Told, show_last_screen
@@ -235,17 +234,15 @@ def _catch_up(settings: Settings, bootstrap: str) -> int:
 
 
 def _show_totals(found: dict[str, Any]) -> None:
+    from deploy.tables import table
     from deploy.trail_view import hours
 
-    table = Table(title=text("累计", "totals"), title_justify="left")
-    table.add_column(text("组织", "organisation"))
-    table.add_column(text("名称", "name"))
-    table.add_column(text("人数", "volunteers"), justify="right")
-    table.add_column(text("时长", "time"), justify="right")
-    for org in found["orgs"]:
-        table.add_row(
-            org["org_id"], org["name"] or "", f"{org['volunteers']:,}", hours(org["minutes"])
-        )
+    columns = (text("组织", "organisation"), text("名称", "name"), text(">人数", ">volunteers"),
+               text(">时长", ">time"))  # fmt: skip
+    drawn = table(text("累计", "totals"), columns, [
+        (org["org_id"], org["name"], f"{org['volunteers']:,}", hours(org["minutes"]))
+        for org in found["orgs"]
+    ])  # fmt: skip
     console.print()
     console.print(
         text(
@@ -255,22 +252,23 @@ def _show_totals(found: dict[str, Any]) -> None:
             f"{hours(found['minutes'])}",
         )
     )
-    console.print(table)
+    console.print(drawn)
     counts = (f"{word(name)} {count:,}" for name, count in found["outcomes"].items())
     console.print(" · ".join(counts))
 
 
 def _show_exceptions(found: dict[str, Any]) -> None:
-    table = Table(title=text("没有计入的,以及原因", "what does not count, and why"),
-                  title_justify="left")  # fmt: skip
-    table.add_column(text("结果", "outcome"), no_wrap=True)
-    table.add_column(text("条数", "records"), justify="right", no_wrap=True)
-    table.add_column(text("原因", "reason"), overflow="fold")
-    for group in found["counts"]:
-        table.add_row(word(group["outcome"]), f"{group['count']:,}", text(group["zh"], group["en"]))
+    from deploy.tables import table
+
+    columns = (text("结果", "outcome"), text(">条数", ">records"), text("原因", "reason"))
+    title = text("没有计入的,以及原因", "what does not count, and why")
+    drawn = table(title, columns, [
+        (word(group["outcome"]), f"{group['count']:,}", text(group["zh"], group["en"]))
+        for group in found["counts"]
+    ])  # fmt: skip
     console.print()
     # Not soft-wrapped: that cuts a sentence where the screen ends.
-    Console(highlight=False).print(table)
+    Console(highlight=False).print(drawn)
 
 
 def _show_altered(altered: "Altered") -> None:

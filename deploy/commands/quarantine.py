@@ -39,7 +39,8 @@ def list_newest(
     if as_json:
         print_json(answer)
         return
-    from deploy.trail_view import console, show_quarantined
+    from deploy.tables import console
+    from deploy.trail_view import show_quarantined
 
     if not answer:
         console().print(text("隔离区是空的。", "The quarantine is empty."))

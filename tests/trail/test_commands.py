@@ -14,8 +14,9 @@ from consumers.service import serving
 from consumers.trail import open_trail
 from deploy.broker import Broker
 from deploy.errors import ShiluError
+from deploy.tables import cell
 from deploy.trail_times import day_of, days_of, moment_of
-from deploy.trail_view import cell, hours
+from deploy.trail_view import hours
 from schemas.times import day, instant, rfc3339
 from schemas.topics import CHECKINS
 from tests.trail.book import Book, line, random_book
