@@ -16,6 +16,8 @@ RECKONED := .pytest_cache/reckoned.log
 CORE := $(wildcard schemas/*.py ledger/*.py streams/batch.py streams/forms.py streams/pages.py streams/store.py)
 
 # Compiled to bytecode once, also where Python may not write it: a second of every command's start.
+# Of the others only what runs: half of all their code is tests, and pandas, which nothing here loads.
+IDLE := /(tests?|testing|pandas|datastore|pip|setuptools)/
 PACKAGES := schemas ledger producers streams consumers vault deploy
 
 .PHONY: demo test waiting reckoned faults soak plain compile check fix bench bench-quick bench-starts bench-all \
@@ -106,7 +108,8 @@ $(VENV)/bin/uv:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
 
 $(VENV)/.run: requirements.lock pyproject.toml setup.py $(CORE) | $(VENV)/bin/uv
-	@$(BIN)/uv pip install --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/python -m compileall -q -j 0 -x '$(IDLE)' $(VENV)/lib >/dev/null || true
 	@rm -f *__mypyc*.so schemas/*.so ledger/*.so streams/*.so
 	@$(BIN)/python -m deploy.compiling
 	@$(BIN)/python -m compileall -q $(PACKAGES)

@@ -66,8 +66,7 @@ def wrapped(said: str, columns: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A line of an answer, its parts two blanks apart; what does not fit goes on below, further
-    in."""
+    """A line of an answer, its parts two blanks apart; what does not fit goes on below."""
 
     said: str
 

@@ -24,6 +24,8 @@ _BLANKS = (
     (re.compile(r"(ledger\.postings/\d+)/\d+( #\d+)?"), r"\1/N"),
     (re.compile(r"\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{44}"), "+KEY"),
     (re.compile(r"\b(checkpoints?:?) \d+"), r"\1 N"),
+    (re.compile(r"(as of ledger\.postings)( \d+:\d+)+"), r"\1 N"),
+    (re.compile(r'"positions": \{[^}]*\}'), '"positions": N'),
     (re.compile(r"\b[0-9a-f]{64}\b"), "ROOT"),
     (re.compile(r"\bv-[a-z2-7]{26}\b"), "v-RANDOM"),
     (re.compile(r"\b[0-9A-Z]{4}(-[0-9A-Z]{4}){3}\b"), "NUMBER"),
@@ -91,14 +93,20 @@ def main() -> None:
         printed = iter([text for _, text in run(page, Path(folder))])
 
     def written(block: re.Match[str]) -> str:
-        parts = re.split(r"^\$ ", block[1], flags=re.M)[1:]
-        texts = [f"$ {part.partition(chr(10))[0]}\n{_tidy(next(printed))}" for part in parts]
+        parts = [part.partition("\n") for part in re.split(r"^\$ ", block[1], flags=re.M)[1:]]
+        texts = [f"$ {command}\n{_kept(shown, next(printed))}" for command, _, shown in parts]
         return "```console\n" + "".join(texts) + "```"
 
     PAGE.write_text(_BLOCK.sub(written, page), "utf-8")
 
 
+def _kept(shown: str, printed: str) -> str:
+    """What the page says, where that is still so; else what was printed, without its folder."""
+    return shown if blanked(shown) == blanked(printed) else _tidy(printed)
+
+
 def _tidy(text: str) -> str:
+    text = re.sub(r"logs in \S+", "logs in DIR", text)
     body = "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
     return f"{body}\n" if body else ""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from rich.cells import cell_len
 
 from deploy.cli import COMMANDS, build
 from deploy.settings import Settings
@@ -55,6 +56,18 @@ def test_every_command_explains_itself_in_both_languages(
         texts[language] = group.help or ""
     assert texts["zh"] != texts["en"]
     assert re.search(r"[\u4e00-\u9fff]", texts["zh"])
+
+
+@pytest.mark.parametrize("command", [name for name in commands() if " " not in name])
+def test_each_command_is_one_line_of_the_list_of_commands_in_chinese(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHILU_LANG", "zh")
+    top = typer.main.get_command(build())
+    assert hasattr(top, "commands")
+    first = (top.commands[command].help or "").partition("\n\n")[0]
+    # 80 columns without the frame and the column of names.
+    assert cell_len(first) <= 64, first
 
 
 def test_the_first_screen_of_the_readme_has_exactly_two_commands() -> None:

@@ -29,30 +29,31 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(
         help=text(
-            "一个组织记录了多少(毛)、计入多少(净),差在哪里。例:shilu org sw1 --from 2025-01-01",
-            "What an organisation recorded (gross), what counts (net), and where the rest went. "
-            "Example: shilu org sw1 --from 2025-01-01",
+            "一个组织记录了多少(毛)、计入多少(净),差在哪里。\n\n例:shilu org sw1 --from 2025-01-01",
+            "What an organisation recorded (gross), what counts (net), and where the rest went."
+            "\n\nExample: shilu org sw1 --from 2025-01-01",
         )
     )(org)
     app.command(
         help=text(
-            "一个项目的计划与实际:名额、到场、缺席、未报名到场。例:shilu plan p-dcr",
-            "A project's plan and what came of it: places, who came, who did not, walk-ins. "
-            "Example: shilu plan p-dcr",
+            "一个项目的计划与实际:名额、到场、缺席、未报名到场。\n\n例:shilu plan p-dcr",
+            "A project's plan and what came of it: places, who came, who did not, walk-ins."
+            "\n\nExample: shilu plan p-dcr",
         )
     )(plan)
     app.command(
         help=text(
-            "逾期:记录晚了的、久未决定的、没有签退的。例:shilu overdue --days 14",
-            "Late records, what nobody has decided, sessions without an end. "
-            "Example: shilu overdue --days 14",
+            "逾期:记录晚了的、久未决定的、没有签退的。\n\n例:shilu overdue --days 14",
+            "Late records, what nobody has decided, sessions without an end."
+            "\n\nExample: shilu overdue --days 14",
         )
     )(overdue)
     app.command(
         help=text(
-            "某日的注册人数与近十二个月活跃人数。例:shilu headcount --as-of 2025-06-30 --by county",
-            "How many are registered, and active in twelve months, as of a day. "
-            "Example: shilu headcount --as-of 2025-06-30 --by county",
+            "某日的注册人数与近十二个月活跃人数。"
+            "\n\n例:shilu headcount --as-of 2025-06-30 --by county",
+            "How many are registered, and active in twelve months, as of a day."
+            "\n\nExample: shilu headcount --as-of 2025-06-30 --by county",
         )
     )(headcount)
 

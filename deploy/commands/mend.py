@@ -21,8 +21,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         "accept-gap",
         help=text(
-            "接受缺口:Kafka 丢失且无法恢复的记录;写入台账并封存,已计入的时长不变。",
-            "Accept that records which Kafka has lost are not coming back; it is posted and "
+            "接受日志的缺口:丢失且无法恢复的记录。\n\n写入台账并封存,已计入的时长不变。",
+            "Accept that records which Kafka has lost are not coming back.\n\nIt is posted and "
             "sealed, and nothing that was credited changes.",
         ),
     )(accept_gap)

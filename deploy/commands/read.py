@@ -37,10 +37,10 @@ def register(app: typer.Typer) -> None:
     """Add the reading commands."""
     app.command(
         help=text(
-            "一位志愿者或全部人的服务时长:分钟、人次、人数。"
+            "一位志愿者或全部人的服务时长:分钟、人次、人数。\n\n"
             "例:shilu total --by county --from 2025-01-01 --to 2025-12-31",
-            "One volunteer's hours, or everybody's: minutes, attendances, people. "
-            "Example: shilu total --by county --from 2025-01-01 --to 2025-12-31",
+            "One volunteer's hours, or everybody's: minutes, attendances, people."
+            "\n\nExample: shilu total --by county --from 2025-01-01 --to 2025-12-31",
         )
     )(total)
     app.command(
@@ -50,9 +50,9 @@ def register(app: typer.Typer) -> None:
     )(explain)
     app.command(
         help=text(
-            "待确认、退回、隔离的记录:原因、谁能决定、用什么事件;以及值得一看的异常",
-            "What is held, refused, in quarantine: why, who may decide, by which event; and what "
-            "counts but should be looked at",
+            "没有计入的:原因、谁能决定、用什么事件。\n\n待确认、退回、隔离的记录,以及值得一看的异常。",
+            "What does not count: why, who may decide, by which event."
+            "\n\nWhat is held, refused, in quarantine, and what counts but should be looked at.",
         )
     )(exceptions)
     app.command(help=text("一个事件的去向", "What became of an event"))(trace)

@@ -70,7 +70,8 @@ def test_an_older_version_is_written_as_strictly_as_the_newest() -> None:
     schemaless_writer(out, older.parsed, dataclasses.asdict(event))
     assert encode_as(event, older) == older.frame + out.getvalue()
     assert decode_event(encode_as(event, older)).event_id == event.event_id
-    for wrong in (1.9, True, "1"):
+    wrongs: tuple[Any, ...] = (1.9, True, "1")
+    for wrong in wrongs:
         with pytest.raises(TypeError, match="whole number expected"):
             encode_as(dataclasses.replace(event, occurred_at=wrong), older)
 
