@@ -4,39 +4,37 @@ A number may be given out under one volunteer only; each account refuses its own
 where two volunteers have it the first in the log's time stands.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from consumers.certificate import Known, Row, changes, state_of
+from consumers.certificate import Known, changes, state_of
+from consumers.certificate_facts import (
+    NEWEST,
+    Said,
+    first_of,
+    mentions,
+    moved_by,
+    named,
+    outcomes_of,
+    rows_of_lines,
+    then_and_now,
+)
 from consumers.persons import people_around
 from consumers.query import Query
 from consumers.registry import ORGS, catalogue
 from consumers.wording import moment, reason_texts
 from ledger.account import Account
 from ledger.cases import refusal
-from ledger.people import People
 from schemas.codec import decode_event
 from schemas.events import Actor, CertificateIssued, CertificateRevoked
 from schemas.times import iso_date
 from schemas.topics import RECOGNITION
 
-Source = tuple[str, int, int]
-_Event = CertificateIssued | CertificateRevoked
-_Mention = tuple[_Event, Source]
-_Judged = tuple[_Event, str]
+_Judged = tuple[Said, str]
 
 _EVER_DAYS = 1 << 30
-_NEWEST = 1 << 62
 _PAGE = 200
-
-_LINES = (
-    "FROM line WHERE volunteer_id IN {volunteers:Array(String)} "
-    "AND recording_org_id = {org_id:String} AND state = 'effective' AND kind != 'training' "
-    "AND toInt32(service_date) BETWEEN {first:Int64} AND {last:Int64} "
-    "AND sequence <= {sequence:Int64} "
-)
-"""Effective service minutes that an organisation recorded: what was held or rejected never is."""
 
 
 def certifiable(
@@ -66,7 +64,7 @@ def certifiable(
         "last": _EVER_DAYS if to_date is None else to_date,
         "sequence": newest[0]["sequence"],
     }
-    rows = _rows(query, values)
+    rows = rows_of_lines(query, values)
     people = people_around(query, volunteer_id)
     return {
         "volunteer_id": volunteer_id,
@@ -74,11 +72,11 @@ def certifiable(
         "sequence": newest[0]["sequence"],
         "erased": volunteer_id in people.erased,
         "merged_into": people.into.get(volunteer_id),
-        "org": _named(query, "org", [org_id])[0],
-        "successor": _named(query, "org", [successor_id])[0] if successor_id else None,
-        "projects": _named(query, "project", sorted({row.project_id for row in rows})),
+        "org": named(query, "org", [org_id])[0],
+        "successor": named(query, "org", [successor_id])[0] if successor_id else None,
+        "projects": named(query, "project", sorted({row.project_id for row in rows})),
         "rows": [asdict(row) for row in rows],
-        "postings": _moved_by(query, values),
+        "postings": moved_by(query, values),
     }
 
 
@@ -103,15 +101,15 @@ def certificate(query: Query, number: str) -> dict[str, Any] | None:
 
     No name and no pseudonym is in the answer, and nothing but the state once the person is erased.
     """
-    found = _mentions(query, number)
-    outcomes = _outcomes(query, found)
-    issued = _first(found, outcomes, number)
+    found = mentions(query, number)
+    outcomes = outcomes_of(query, found)
+    issued = first_of(found, outcomes, number)
     if issued is None:
         return None
     event, source = issued
     people = people_around(query, event.volunteer_id)
-    outcome, reason, sequence = outcomes.get(source, ("", "", _NEWEST))
-    then, now = _then_and_now(query, event, people, sequence)
+    outcome, reason, sequence = outcomes.get(source, ("", "", NEWEST))
+    then, now = then_and_now(query, event, people, sequence)
     minutes_now = sum(row.minutes for row in now)
     differing = changes(then, now)
     later = [
@@ -133,7 +131,7 @@ def certificate(query: Query, number: str) -> dict[str, Any] | None:
         "number": number,
         "state": state,
         **({"reason": reason, **reason_texts(reason)} if state == "refused" else {}),
-        "issuer_org": _named(query, "org", [event.issuer_org_id])[0],
+        "issuer_org": named(query, "org", [event.issuer_org_id])[0],
         "from_date": iso_date(event.start_on),
         "to_date": iso_date(event.end_on),
         "minutes": event.minutes,
@@ -176,8 +174,8 @@ def _superseded_by(later: Iterable[_Judged], number: str) -> str | None:
 
 def certificate_holder(query: Query, number: str) -> dict[str, Any] | None:
     """Volunteer and issuer of a certificate, for whoever is to revoke it; None if there is none."""
-    found = _mentions(query, number)
-    issued = _first(found, _outcomes(query, found), number)
+    found = mentions(query, number)
+    issued = first_of(found, outcomes_of(query, found), number)
     if issued is None:
         return None
     return {"volunteer_id": issued[0].volunteer_id, "issuer_org_id": issued[0].issuer_org_id}
@@ -210,111 +208,4 @@ def certificates(
         found if found["state"] == "withdrawn" else {"volunteer_id": holder} | found
         for number, holder in numbers.items()
         if (found := certificate(query, number)) is not None
-    ]
-
-
-def _mentions(query: Query, number: str) -> list[_Mention]:
-    """Every event that names a number, in the order of the log's time."""
-    rows = query(
-        "SELECT topic, partition, offset, hex(value) AS value_hex FROM event "
-        "WHERE topic = {topic:String} AND type IN ('CertificateIssued', 'CertificateRevoked') "
-        "AND position(assumeNotNull(value), {number:String}) > 0 "
-        "ORDER BY recorded_at, partition, offset",
-        topic=RECOGNITION, number=number,
-    )  # fmt: skip
-    found: list[_Mention] = []
-    for row in rows:
-        event = decode_event(bytes.fromhex(row["value_hex"]))
-        assert isinstance(event, CertificateIssued | CertificateRevoked)
-        found.append((event, (row["topic"], row["partition"], row["offset"])))
-    return found
-
-
-def _outcomes(query: Query, found: Sequence[_Mention]) -> dict[Source, tuple[str, str, int]]:
-    """What the worker said of these events: outcome, reason, sequence."""
-    if not found:
-        return {}
-    rows = query(
-        "SELECT source_topic, source_partition, source_offset, outcome, reason, sequence "
-        "FROM posting WHERE volunteer_id IN {volunteers:Array(String)} "
-        "AND event_id IN {events:Array(String)}",
-        volunteers=sorted({event.volunteer_id for event, _ in found}),
-        events=sorted({event.event_id for event, _ in found}),
-    )
-    return {
-        (row["source_topic"], row["source_partition"], row["source_offset"]):
-            (row["outcome"], row["reason"], row["sequence"])
-        for row in rows
-    }  # fmt: skip
-
-
-def _first(
-    found: Sequence[_Mention], outcomes: Mapping[Source, tuple[str, str, int]], number: str
-) -> tuple[CertificateIssued, Source] | None:
-    """The issuance that stands: the first that the worker has posted, else the first of all."""
-    issued = [
-        (event, source)
-        for event, source in found
-        if isinstance(event, CertificateIssued) and event.certificate_id == number
-    ]
-    posted = [one for one in issued if outcomes.get(one[1], ("",))[0] == "posted"]
-    return next(iter([*posted, *issued]), None)
-
-
-def _then_and_now(
-    query: Query, event: CertificateIssued, people: People, sequence: int
-) -> tuple[list[Row], list[Row]]:
-    """The rows when the ledger took the certificate down, and now, those of a merger included."""
-    values: dict[str, Any] = {
-        "volunteers": [event.volunteer_id],
-        "org_id": event.issuer_org_id,
-        "first": event.start_on,
-        "last": event.end_on,
-        "sequence": sequence,
-    }
-    person = people.survivor(event.volunteer_id)
-    group = {event.volunteer_id, person} | {n for n in people.into if people.survivor(n) == person}
-    now = values | {"volunteers": sorted(group), "sequence": _NEWEST}
-    return _rows(query, values), _rows(query, now)
-
-
-def _rows(query: Query, values: Mapping[str, Any]) -> list[Row]:
-    rows = query(
-        "SELECT project_id, activity_id, toInt32(service_date) AS day, kind, "
-        f"sum(minutes) AS net {_LINES} "
-        "GROUP BY project_id, activity_id, day, kind HAVING net != 0 "
-        "ORDER BY day, project_id, activity_id, kind",
-        **values,
-    )
-    return [Row(r["project_id"], r["activity_id"], r["day"], r["kind"], r["net"]) for r in rows]
-
-
-def _moved_by(query: Query, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The postings behind the rows."""
-    rows = query(
-        "SELECT partition, posting_index, hex(value) AS value_hex FROM posting "
-        "WHERE volunteer_id IN {volunteers:Array(String)} "
-        f"AND sequence IN (SELECT sequence {_LINES}) ORDER BY partition, posting_index",
-        **values,
-    )
-    return [
-        {"partition": r["partition"], "index": r["posting_index"], "value_hex": r["value_hex"]}
-        for r in rows
-    ]
-
-
-def _named(query: Query, kind: str, ids: Iterable[str]) -> list[dict[str, str]]:
-    """What the catalogue calls these now; '' where it has no name or category for them."""
-    wanted = list(ids)
-    rows = query(
-        "SELECT entity_id, argMaxIf(name, offset, name != '') AS called, "
-        "argMaxIf(category, offset, category != '') AS field FROM catalogue "
-        "WHERE kind = {kind:String} AND entity_id IN {ids:Array(String)} GROUP BY entity_id",
-        kind=kind, ids=wanted,
-    ) if wanted else []  # fmt: skip
-    known = {row["entity_id"]: (row["called"], row["field"]) for row in rows}
-    return [
-        {"id": each, "name": name, "field": field}
-        for each in wanted
-        for name, field in [known.get(each, ("", ""))]
     ]

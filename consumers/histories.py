@@ -9,19 +9,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from consumers.catalogued import outcomes, said_of
+from consumers.history_rows import (
+    LOOKED_UP_AT_ONCE,
+    Source,
+    effective_minutes,
+    event_row,
+    left_out_of,
+    place_text,
+    posted_source,
+    source_of,
+    with_lines,
+)
 from consumers.persons import counted_by
 from consumers.query import Query, as_known, if_asked
 from consumers.questions import asked_for, decoded, quarantine_of, quarantine_with_key
-from consumers.wording import moment, reason_texts
-from schemas.codec import decode_event
-from schemas.events import HoursImported
-from schemas.times import DAY, HOUR, iso_date
-from schemas.topics import CATALOGUE, FACTS, POSTINGS
+from schemas.times import DAY, HOUR
+from schemas.topics import CATALOGUE, FACTS
 
-Source = tuple[str, int, int]
-"""Topic, partition and offset of an input record."""
-
-_LOOKED_UP_AT_ONCE = 1_000
 _EVER_DAYS = 1 << 30
 _CHINA = 8 * HOUR
 
@@ -79,13 +83,13 @@ def explain(
     postings = query(_POSTINGS.format(where=where), **asked)
     lines = query(_LINES.format(where=where), **asked)
     events = query(_EVENTS.format(also="", where=where), **asked)
-    by_source = {_source(event): event for event in events}
-    judged = {_posted_source(posting) for posting in postings}
+    by_source = {source_of(event): event for event in events}
+    judged = {posted_source(posting) for posting in postings}
     by_source |= _events_at(query, judged - by_source.keys())
     quarantined = quarantine_with_key(query, volunteer_id, as_of)
-    done = {_text(source) for source in judged} | {bad["source"] for bad in quarantined}
-    late = [source for source in map(_source, events) if _text(source) not in done]
-    done |= {_text(source) for source in _sent_on(query, late)}
+    done = {place_text(source) for source in judged} | {bad["source"] for bad in quarantined}
+    late = [source for source in map(source_of, events) if place_text(source) not in done]
+    done |= {place_text(source) for source in _sent_on(query, late)}
     within = [line for line in lines if line["day"] in span]
     moved = {(line["partition"], line["offset"]) for line in lines}
     kept = {(line["partition"], line["offset"]) for line in within}
@@ -93,8 +97,8 @@ def explain(
         "volunteer_id": volunteer_id,
         "asked_for": asked_id,
         **asked_for(as_of, from_date, to_date),
-        "balance_minutes": _effective_minutes(within),
-        "postings": _with_lines(
+        "balance_minutes": effective_minutes(within),
+        "postings": with_lines(
             [
                 posting
                 for posting in postings
@@ -103,13 +107,13 @@ def explain(
             ],
             within,
             by_source,
-            _left_out(query, postings),
+            left_out_of(query, postings),
         ),
         "waiting": [
-            _event(event)
+            event_row(event)
             for event in events
             if event["topic"] in FACTS
-            and _text(_source(event)) not in done
+            and place_text(source_of(event)) not in done
             and _happened_in(span, event)
         ],
         "quarantined": quarantined,
@@ -127,7 +131,7 @@ def _sent_on(query: Query, sources: Sequence[Source]) -> list[Source]:
         "IN {places:Array(Tuple(String, Int64, Int64))}",
         places=list(sources),
     )
-    return [_posted_source(row) for row in rows]
+    return [posted_source(row) for row in rows]
 
 
 def _happened_in(span: range, row: Mapping[str, Any]) -> bool:
@@ -147,9 +151,9 @@ def trace(query: Query, event_id: str) -> dict[str, Any]:
     also = ", hex(value) AS value_hex"
     copies = query(_EVENTS.format(also=also, where=where), event_id=event_id)
     postings = query(_POSTINGS.format(where=where), event_id=event_id)
-    by_source = {_source(copy): copy for copy in copies}
-    rows = _left_out(query, postings)
-    explained = _with_lines(postings, _lines_of(query, postings), by_source, rows)
+    by_source = {source_of(copy): copy for copy in copies}
+    rows = left_out_of(query, postings)
+    explained = with_lines(postings, _lines_of(query, postings), by_source, rows)
     posted, quarantined = defaultdict(list), defaultdict(list)
     for posting in explained:
         posted[posting["source"]].append(posting)
@@ -160,12 +164,12 @@ def trace(query: Query, event_id: str) -> dict[str, Any]:
     return {
         "event_id": event_id,
         "copies": [
-            _event(copy)
+            event_row(copy)
             | {
                 "catalogue": said_of(found.get(source[2])) if source[0] == CATALOGUE else None,
                 "event": decoded(copy["value_hex"]),
-                "postings": posted.pop(_text(source), []),
-                "quarantined": quarantined[_text(source)],
+                "postings": posted.pop(place_text(source), []),
+                "quarantined": quarantined[place_text(source)],
             }
             for source, copy in by_source.items()
         ],
@@ -173,131 +177,23 @@ def trace(query: Query, event_id: str) -> dict[str, Any]:
     }
 
 
-def _effective_minutes(lines: Iterable[Mapping[str, Any]]) -> int:
-    return sum(
-        line["minutes"]
-        for line in lines
-        if line["state"] == "effective" and line["kind"] != "training"
-    )
-
-
-def _with_lines(
-    postings: Sequence[Mapping[str, Any]],
-    lines: Iterable[Mapping[str, Any]],
-    events: Mapping[Source, Mapping[str, Any]],
-    left_out: Mapping[Source, dict[str, Any]],
-) -> list[dict[str, Any]]:
-    of_posting: defaultdict[tuple[int, int], list[Mapping[str, Any]]] = defaultdict(list)
-    for line in lines:
-        of_posting[line["partition"], line["offset"]].append(line)
-    explained = []
-    for posting in postings:
-        own = of_posting[posting["partition"], posting["offset"]]
-        event = events.get(_posted_source(posting))
-        explained.append(
-            {
-                "sequence": posting["sequence"],
-                "volunteer_id": posting["volunteer_id"],
-                "event_id": posting["event_id"],
-                "event_type": posting["event_type"],
-                "outcome": posting["outcome"],
-                "reason": posting["reason"] or None,
-                **(reason_texts(posting["reason"]) if posting["reason"] else {}),
-                "actor": _actor(event or {}, "actor") or {"id": posting["actor_id"] or None},
-                "approver": _actor(event or {}, "approver"),
-                "occurred_at": moment(posting["occurred"]),
-                "sent_at": moment(event["sent"]) if event else None,
-                "recorded_at": moment(posting["recorded"]),
-                "source": _text(_posted_source(posting)),
-                "record": f"{POSTINGS}/{posting['partition']}/{posting['offset']}",
-                "index": posting["posting_index"],
-                "catalogue_offset": posting["catalogue_offset"],
-                "change_minutes": _effective_minutes(own),
-                "balance_minutes": posting["balance_minutes"],
-                "lines": [_line(line) for line in own],
-                "left_out": left_out.get(_posted_source(posting)),
-            }
-        )
-    return explained
-
-
-def _left_out(query: Query, postings: Iterable[Mapping[str, Any]]) -> dict[Source, dict[str, Any]]:
-    """The rows of other systems that were not taken over: which they are, and of how much."""
-    sources = [
-        _posted_source(posting)
-        for posting in postings
-        if posting["event_type"] == "HoursImported" and posting["outcome"] not in {"posted", "held"}
-    ]
-    found = {}
-    for first in range(0, len(sources), _LOOKED_UP_AT_ONCE):
-        for row in query(
-            "SELECT topic, partition, offset, hex(value) AS value_hex FROM event WHERE "
-            "(topic, partition, offset) IN {sources:Array(Tuple(String, Int64, Int64))}",
-            sources=sources[first : first + _LOOKED_UP_AT_ONCE],
-        ):
-            event = decode_event(bytes.fromhex(row["value_hex"]))
-            if not isinstance(event, HoursImported):
-                continue
-            found[_source(row)] = {
-                "source_system": event.source_system,
-                "batch_id": event.batch_id,
-                "row_hash": event.row_hash,
-                "service_date": iso_date(event.service_date),
-                "minutes": event.minutes,
-            }
-    return found
-
-
-def _line(line: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("session_id", "grant_id", "recording_org_id", "host_org_id", "project_id")
-    return {
-        "line_no": line["line_no"],
-        **{name: line[name] or None for name in (*names, "site_id", "activity_id")},
-        "service_date": iso_date(line["day"]),
-        **{name: line[name] for name in ("minutes", "kind", "state", "policy")},
-    }
-
-
-def _event(event: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("volunteer_id", "session_id", "grant_id", "reason", "channel", "device_id", "app")
-    return {
-        "source": _text(_source(event)),
-        "type": event["type"],
-        "event_id": event["event_id"],
-        **{name: event[name] or None for name in names},
-        "offline": event["offline"],
-        "actor": _actor(event, "actor"),
-        "approver": _actor(event, "approver"),
-        "occurred_at": moment(event["occurred"]),
-        "sent_at": moment(event["sent"]),
-        "recorded_at": moment(event["recorded"]),
-        "evidence": list(event["evidence"]),
-    }
-
-
-def _actor(event: Mapping[str, Any], who: str) -> dict[str, Any] | None:
-    if not event.get(f"{who}_id"):
-        return None
-    return {part: event[f"{who}_{part}"] or None for part in ("id", "role", "org_id")}
-
-
 def _events_at(query: Query, sources: Iterable[Source]) -> dict[Source, dict[str, Any]]:
     """The events at these positions; a tick, for one, is no volunteer's own."""
     found, wanted = {}, sorted(sources)
-    for first in range(0, len(wanted), _LOOKED_UP_AT_ONCE):
+    for first in range(0, len(wanted), LOOKED_UP_AT_ONCE):
         where = "(topic, partition, offset) IN {sources:Array(Tuple(String, Int64, Int64))}"
         rows = query(
             _EVENTS.format(also="", where=where),
-            sources=wanted[first : first + _LOOKED_UP_AT_ONCE],
+            sources=wanted[first : first + LOOKED_UP_AT_ONCE],
         )
-        found.update({_source(row): row for row in rows})
+        found.update({source_of(row): row for row in rows})
     return found
 
 
 def _lines_of(query: Query, postings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
-    for first in range(0, len(postings), _LOOKED_UP_AT_ONCE):
-        some = postings[first : first + _LOOKED_UP_AT_ONCE]
+    for first in range(0, len(postings), LOOKED_UP_AT_ONCE):
+        some = postings[first : first + LOOKED_UP_AT_ONCE]
         where = (
             "volunteer_id IN {volunteers:Array(String)} "
             "AND (partition, offset) IN {records:Array(Tuple(Int64, Int64))}"
@@ -308,15 +204,3 @@ def _lines_of(query: Query, postings: Sequence[Mapping[str, Any]]) -> list[dict[
             records=[(posting["partition"], posting["offset"]) for posting in some],
         )
     return lines
-
-
-def _source(event: Mapping[str, Any]) -> Source:
-    return event["topic"], event["partition"], event["offset"]
-
-
-def _posted_source(posting: Mapping[str, Any]) -> Source:
-    return posting["source_topic"], posting["source_partition"], posting["source_offset"]
-
-
-def _text(source: Source) -> str:
-    return f"{source[0]}/{source[1]}/{source[2]}"

@@ -100,9 +100,9 @@ def _quiet(zh: str, en: str, *, bad: bool = False) -> None:
 def _run(settings: Settings, stack: Stack, steps: Steps, events: int, seed: int) -> Told:
     """Everything between start and stop."""
     from consumers.ask import At, ask
+    from deploy.report_view import show_report
     from deploy.showing import alter_a_copy, certify
     from deploy.trail_check import check
-    from deploy.trail_view import show_report
 
     began = time.monotonic()
     stack.start_kafka()

@@ -213,7 +213,7 @@ def _show_report(report: dict[str, Any], as_json: bool) -> None:
     elif report["state"] == "unknown":
         typer.echo(f"? {text(report['zh'], report['en'])}")
     else:
-        from deploy.trail_view import show_report
+        from deploy.report_view import show_report
 
         show_report(report)
 
