@@ -118,6 +118,7 @@ def test_an_answer_names_what_it_mentions_however_deep() -> None:
     from consumers.naming import names_beside
 
     def query(sql: str, **values: Any) -> list[dict[str, Any]]:
+        assert "FROM catalogue" in sql
         return [{"entity_id": one, "newest": f"name of {one}"} for one in values["ids"]
                 if one != "nameless"]  # fmt: skip
 

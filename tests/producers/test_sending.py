@@ -258,7 +258,7 @@ def test_a_broker_that_goes_on_acknowledging_is_waited_for(monkeypatch: pytest.M
     assert [outcome.offset for _, (outcome,) in placed] == list(range(10))
 
 
-class _Sent(Future):  # type: ignore[misc]
+class _Sent(Future):  # type: ignore[misc]  # kafka-python has no types
     def get(self, timeout: float) -> None:
         end = time.monotonic() + timeout
         while not self.is_done:
