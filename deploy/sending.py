@@ -227,7 +227,7 @@ def _notes(tally: Counter[str]) -> Iterator[tuple[str, str]]:
             f"Kafka stopped answering: of {tally['unknown']:,} lines nobody knows whether they "
             "arrived. When it is back send the whole file again: what is in counts once.",
         )
-    if tally["without"] and not tally["stopped"]:
+    if tally["without"] and not (tally["stopped"] or tally["unknown"]):
         yield (
             f"{tally['without']:,} 行还没有结果:已经送达,不必重发。"
             "请用 shilu status 看台账进程是否在运行,稍后用 shilu trace 事件编号 查看。",
