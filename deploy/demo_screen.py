@@ -62,7 +62,7 @@ def show_last_screen(told: Told, home: str) -> None:
         (f"{shilu} total {most} --by org", "一个人的时长", "one person's hours"),
         (f"{shilu} explain v-51c7", "每一分钟的来历", "where every minute comes from"),
         (f"{shilu} exceptions", "没有计入的:谁该决定什么", "what waits, and for whom"),
-        (f"{shilu} trace {_A_VOID}", "一个事件的去向", "what became of an event"),
+        (f"{shilu} trace {_A_VOID}", "一个事件的去向", "what an event did"),
         (f"{shilu} verify", "再核对一次封存", "verify the seal once more"),
         (f"{shilu} up", "继续运行", "go on"),
         ("docs/guide-auditors.md", "审计人员从这里开始", "auditors begin here"),

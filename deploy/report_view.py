@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from deploy.lang import text
-from deploy.trail_view import Answer, console, table
+from deploy.tables import console, table
+from deploy.trail_view import Answer
 
 
 def show_report(report: Answer) -> None:

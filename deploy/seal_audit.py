@@ -22,6 +22,7 @@ from deploy.lang import text
 from deploy.seal_errors import seal_errors
 from deploy.seal_words import detail_in_words
 from deploy.settings import Settings
+from deploy.tables import folded
 from deploy.terminal import bar
 
 _CODES = {
@@ -119,7 +120,8 @@ def show_verified(found: dict[str, Any], *, sure: bool) -> None:
     for fault in found["faults"]:
         zh, en = _CODES[fault["code"]]
         at = "" if fault["index"] < 0 else f" #{fault['index']}"
-        out.print(f"  {fault['log']}{at} {text(zh, en)}: {detail_in_words(fault['detail'])}")
+        said = f"  {fault['log']}{at} {text(zh, en)}: {detail_in_words(fault['detail'])}"
+        out.print(folded(said))
     out.print(text(f"  入账 {postings} 条,已封存 {sealed} 条,检查点 ",
                    f"  {postings} postings, {sealed} of them sealed, checkpoints: ")
               + str(sum(found["checkpoints"].values())))  # fmt: skip

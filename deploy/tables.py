@@ -66,7 +66,7 @@ def wrapped(said: str, columns: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A line of an answer, its parts two blanks apart; what does not fit goes on below."""
+    """A line of an answer, its parts two blanks apart; folded on a screen, whole in a pipe."""
 
     said: str
 
@@ -76,7 +76,7 @@ class Folded:
         inside = shown.lstrip(" ")
         first = len(shown) - len(inside)
         rest = first + 4
-        if cell_len(shown) <= options.max_width:
+        if cell_len(shown) <= options.max_width or not out.is_terminal:
             yield Text(shown)
             return
         head, *more = _lines(inside.split("  "), max(options.max_width - rest, 1))

@@ -18,7 +18,7 @@ def hours(minutes: int) -> str:
     """Minutes as `Xh Ym`, or `X小时Y分`, with the sign in front."""
     whole, rest = divmod(abs(minutes), 60)
     sign = "-" if minutes < 0 else ""
-    return text(f"{sign}{whole}小时{rest}分", f"{sign}{whole}h {rest}m")
+    return text(f"{sign}{whole:,}小时{rest}分", f"{sign}{whole:,}h {rest}m")
 
 
 def minute(moment: str | None) -> str:

@@ -28,6 +28,7 @@ from deploy.running import TRAIL, end_leftovers, health
 from deploy.sending import send_file
 from deploy.settings import Settings
 from deploy.stack import Stack, ensure_topics
+from deploy.tables import folded, table, wrapped
 from deploy.wording import word
 from producers.simulate import Plan
 from schemas.times import day
@@ -54,9 +55,10 @@ class Steps:
     def done(self, began: float, zh: str, en: str) -> None:
         """One step finished."""
         self.number += 1
-        took = f"[dim]{time.monotonic() - began:.1f} s[/]"
+        took = f"{time.monotonic() - began:.1f} s"
         step = f"[bold][{self.number}/{self.total}][/]"
-        console.print(f"{step} [green]✔[/] {text(zh, en)}  {took}")
+        said = wrapped(f"{text(zh, en)}  {took}", console.width - len("[1/7] ✔ "))
+        console.print(f"{step} [green]✔[/] " + "\n        ".join(said))
 
 
 def register(app: typer.Typer) -> None:
@@ -87,8 +89,8 @@ def demo(
         told = _run(settings, stack, steps, events, seed)
         # The first stop of a Kafka takes long: it writes down what makes its next starts quick.
         console.print(text("正在停止全部进程(首次约 20 秒:Kafka 为下次快速启动保存缓存)…",
-                           "stopping everything (20 s the first time: Kafka keeps what makes its "
-                           "next starts quick) …"))  # fmt: skip
+                           "stopping everything (20 s the first time: Kafka keeps a cache for "
+                           "later) …"))  # fmt: skip
     show_last_screen(told, _near(settings.place))
     raise typer.Exit(told.exit_code)
 
@@ -234,7 +236,6 @@ def _catch_up(settings: Settings, bootstrap: str) -> int:
 
 
 def _show_totals(found: dict[str, Any]) -> None:
-    from deploy.tables import table
     from deploy.trail_view import hours
 
     columns = (text("组织", "organisation"), text("名称", "name"), text(">人数", ">volunteers"),
@@ -258,8 +259,6 @@ def _show_totals(found: dict[str, Any]) -> None:
 
 
 def _show_exceptions(found: dict[str, Any]) -> None:
-    from deploy.tables import table
-
     columns = (text("结果", "outcome"), text(">条数", ">records"), text("原因", "reason"))
     title = text("没有计入的,以及原因", "what does not count, and why")
     drawn = table(title, columns, [
@@ -275,12 +274,12 @@ def _show_altered(altered: "Altered") -> None:
     from deploy.seal_audit import show_verified
 
     console.print()
-    console.print(
+    console.print(folded(
         text(
             f"在导出的副本里,把 {altered.file} 第 {altered.row} 行的 {altered.before} 分钟"
             f"改成 {altered.after} 分钟,再核对:",
             f"In a copy of the export, {altered.before} minutes on row {altered.row} of "
             f"{altered.file} become {altered.after}; verified again:",
         )
-    )
+    ))  # fmt: skip
     show_verified(altered.changed, sure=True)

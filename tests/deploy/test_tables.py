@@ -16,9 +16,13 @@ EVENTS = "CorrectionRequested / CorrectionDecided"
 WIDTHS = (60, 72, 80, 100, 120, 140, 200)
 
 
-def printed(drawn: object, columns: int) -> list[str]:
+def printed(drawn: object, columns: int, *, terminal: bool = True) -> list[str]:
     out = io.StringIO()
-    Console(file=out, width=columns, highlight=False, markup=False).print(drawn)
+    console = Console(
+        file=out, width=columns, highlight=False, markup=False, force_terminal=terminal,
+        color_system=None,
+    )  # fmt: skip
+    console.print(drawn, soft_wrap=not terminal)
     return out.getvalue().splitlines()
 
 
@@ -71,6 +75,7 @@ def test_a_line_that_is_too_long_goes_on_further_in_and_breaks_between_its_parts
         f"✘ 1. EvaluationSubmitted {UUID}  退回", "    0小时0分 → 0小时0分"
     ]  # fmt: skip
     assert printed(folded(said), 120) == [said]
+    assert printed(folded(said), 40, terminal=False) == [said], "in a pipe a line stays a line"
     assert printed(folded("    经办 u-1  发生 2025-03-06T15:00:00+08:00"), 36) == [
         "    经办 u-1", "        发生", "        2025-03-06T15:00:00+08:00"
     ]  # fmt: skip
