@@ -114,7 +114,9 @@ def _run(app: typer.Typer) -> None:
 
 def _say(error: ShiluError, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(error.as_json(language()), ensure_ascii=False))
+        # One answer on standard output: where it has been given, this goes beside it.
+        out = sys.stderr if error.answered else sys.stdout
+        print(json.dumps(error.as_json(language()), ensure_ascii=False), file=out)
         return
     Console(stderr=True, soft_wrap=True, emoji=False).print(
         f"[bold red]✘[/] {escape(text(error.zh, error.en))}", highlight=False

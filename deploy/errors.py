@@ -8,11 +8,19 @@ class ShiluError(Exception):
 
     `code` is stable and machine-readable, `zh` and `en` are shown by locale; `str()` is English.
     `field` is the option, argument or field it is about, where there is one; `exit_code` what the
-    command ends with. In a sentence the way out stands behind the last colon.
+    command ends with. In a sentence the way out stands behind the last colon. `answered`: the
+    command has given its answer, and this is said beside it.
     """
 
     def __init__(
-        self, code: str, zh: str, en: str, *, field: str | None = None, exit_code: int = 1
+        self,
+        code: str,
+        zh: str,
+        en: str,
+        *,
+        field: str | None = None,
+        exit_code: int = 1,
+        answered: bool = False,
     ) -> None:
         super().__init__(code, zh, en)
         self.code = code
@@ -20,6 +28,7 @@ class ShiluError(Exception):
         self.en = en
         self.field = field
         self.exit_code = exit_code
+        self.answered = answered
 
     def __str__(self) -> str:
         return self.en

@@ -93,6 +93,7 @@ def at_vault(settings: Settings, *, only_reads: bool = False) -> Iterator[Answer
             "Kafka 恢复后运行 shilu vault status 即会送出。",
             f"The vault has done it, but {answered.pending} events have not reached Kafka: they "
             "are kept, and sent by `shilu vault status` once Kafka answers.",
+            answered=True,
         )
 
 

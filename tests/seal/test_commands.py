@@ -76,7 +76,7 @@ def test_seal_export_verify_prove_and_a_light_that_stays_on(
     told.write_text(told.read_text("utf-8").replace("posted", "refused", 1), "utf-8")
     done = shilu(home, at, "verify", str(bundle), "--key", str(key), SHILU_LANG="zh")
     assert done.returncode == 1
-    assert "outcome refused instead of posted" in done.stdout
+    assert "结果(outcome)是 refused,封存的是 posted" in done.stdout
     assert "与签署时不同" in done.stdout
     for wrong in (
         ("prove",),

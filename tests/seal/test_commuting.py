@@ -29,6 +29,12 @@ class Read:
         self.catalogue = deque(_raw(one) for one in records if one.topic == CATALOGUE)
         self.postings = [_posted(one) for one in town.books[0].postings]
 
+    def entry(self, record: Record) -> Entry | None:
+        return replay._entry(record)
+
+    def is_astray(self, *_: object) -> bool:
+        return False
+
 
 def _raw(one: Entry) -> Record:
     key = None if one.key is None else one.key.encode()

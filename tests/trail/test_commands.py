@@ -273,8 +273,9 @@ def test_with_a_sink_running_its_owner_is_asked(running: tuple[Path, str], book:
     for volunteer_id, kept in list(book.kept.items())[:3]:
         answer = json.loads(run(home, "total", volunteer_id, "--json", bootstrap=bootstrap))
         assert answer["minutes"] == kept.balance
-    said = run(home, "total", "nobody", bootstrap=bootstrap)
-    assert "it is not behind" in said
+    unknown = shilu(home, bootstrap, "total", "nobody")
+    assert unknown.returncode == 5
+    assert "the trail is not behind" in unknown.stderr
     second = shilu(home, bootstrap, "sink")
     assert second.returncode == 1
     assert "held by another process" in second.stderr
@@ -324,8 +325,9 @@ def test_reconcile_is_0_when_green_1_when_red_and_3_when_behind(
     code, report = reconcile("--wait", "0")
     assert (code, report["state"]) == (3, "behind")
     assert sum(report["trail_behind"].values()) == 4
-    late = run(tmp_path, "total", "nobody", bootstrap=bootstrap)
-    assert "it is behind by 4 records" in late
+    late = shilu(tmp_path, bootstrap, "total", "nobody")
+    assert late.returncode == 5
+    assert "not yet: the trail is behind by 4 records" in late.stderr
     with open_trail(At(tmp_path).folder) as trail:
         trail.command("ALTER TABLE line DELETE WHERE posting_index < 5 SETTINGS mutations_sync = 2")
     code, report = reconcile("--wait", "0")
