@@ -364,4 +364,4 @@ def test_tail_shows_the_newest_or_all_and_bytes_that_do_not_decode(
     assert len(postings) == len(book.postings)
     assert postings[0]["value"]["type"] == "Posting"
     missing = shilu(tmp_path, cluster.bootstrap, "tail", "nowhere")
-    assert "Topic nowhere does not exist" in missing.stderr
+    assert "There is no topic nowhere" in missing.stderr

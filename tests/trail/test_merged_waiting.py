@@ -184,5 +184,5 @@ def awaits(who: str, span: Span) -> Iterator[tuple[str, str, str, str, int]]:
     """Acts alone wait for what they are about, unless they void it."""
     facts, said = span.facts, {act.what for act in span.facts.acts}
     is_bare = facts.start is None and not facts.outs and span.state is None and span.reason is None
-    if is_bare and said & {"approve", "reject", "void", "reinstate"}:
+    if is_bare and said & {"approve", "reject", "withhold", "void", "reinstate"}:
         yield who, span.id, "awaiting_target", "", 0
