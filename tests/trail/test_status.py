@@ -131,11 +131,13 @@ def test_a_worker_that_is_not_ready_or_died_is_no_green_light(
 ) -> None:
     (tmp_path / "run").mkdir()
     note = tmp_path / "run" / "worker-7.json"
-    with answering(503, {"ready": False, "reason": "partition 4 stands still"}) as port:
+    stalled = {"code": "stalled", "partition": 4, "seconds": 21, "text": "running: disk full"}
+    with answering(503, {"ready": False, "reasons": [stalled]}) as port:
         write_pidfile(note, psutil.Process(), port=port)
         code, found = status(tmp_path, cluster)
         assert (code, found["states"]) == (1, {"worker-7": "not_ready"})
-        assert "partition 4 stands still" in shown(tmp_path, cluster)
+        said = " ".join(shown(tmp_path, cluster).split())
+        assert "partition 4 for 21 s: running: disk full" in said
     with answering(200, {"ready": True}) as port:
         write_pidfile(note, psutil.Process(), port=port)
         assert status(tmp_path, cluster)[0] == 0
