@@ -171,6 +171,31 @@ class _Rules:
             found = json.dumps(field["default"], ensure_ascii=False)
             said = {"found": found, "new": say(first), "suggestion": optional(field)}
             yield Finding("default_type", where, path, said)
+        elif not self._is_read_as_written(first, field["default"]):
+            found = json.dumps(field["default"], ensure_ascii=False)
+            said = {"found": found, "new": say(first), "suggestion": optional(field)}
+            yield Finding("default_misread", where, path, said)
+
+    def _is_read_as_written(self, kind: Any, value: Any) -> bool:
+        """Does the reader that carries this out (fastavro 1.13.1) give an old event this value?
+
+        It hands a default out as it stands in the JSON: a text where bytes belong, and a record
+        without the fields that its default leaves to their own defaults.
+        """
+        kind = resolved(kind, self.names)
+        match kind:
+            case "bytes" | {"type": "bytes" | "fixed"}:
+                return False
+            case {"type": "array", "items": items}:
+                return all(self._is_read_as_written(items, one) for one in value)
+            case {"type": "record", "fields": fields}:
+                return all(
+                    f["name"] in value and self._is_read_as_written(f["type"], value[f["name"]])
+                    for f in fields
+                )
+            case [first, *_]:
+                return self._is_read_as_written(first, value)
+        return True
 
     def _fits(self, kind: Any, value: Any) -> bool:
         kind = resolved(kind, self.names)

@@ -120,7 +120,7 @@ def test_a_partition_that_fails_does_not_slow_the_others(
         wait_until(lambda: watching.committed[SICK] > 0, "the one that failed goes on by itself")
         healthy = _slowest_of_the_others(watching)
     # It fails every two seconds; where the others wait for it they commit as seldom.
-    assert sick < 2 * healthy + 0.3, (sick, healthy)
+    assert sick < 2 * healthy + 1.0, (sick, healthy)
     seen(f"the others commit every {sick:.1f} s while one fails, every {healthy:.1f} s after")
     seen(settle(cluster, sender))
 
@@ -133,7 +133,7 @@ def _slowest_of_the_others(watching: Watching) -> float:
 
 
 def _median_gap(moved: list[float], since: float) -> float:
-    times = [at for at in moved if at >= since]
+    times = [since, *(at for at in moved if at >= since), time.monotonic()]
     return statistics.median(b - a for a, b in itertools.pairwise(times))
 
 

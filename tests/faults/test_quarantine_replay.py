@@ -94,7 +94,8 @@ def test_a_record_is_replayed_once_by_name_and_a_copy_that_fails_again_is_not(
                              (f"{CHECKINS}/{HOME}/0", "not_quarantined")):  # fmt: skip
             done = replay(cluster, source, "--json")
             assert done.returncode != 0
-            assert source in done.stderr, (code, done.stderr)
+            assert json.loads(done.stdout)["code"] == code
+            assert source in done.stdout
         assert shilu(cluster, "quarantine", "replay", first, "--by", "op-1").returncode != 0
         assert not said_of_replays(cluster)
 
