@@ -113,14 +113,16 @@ def test_a_partition_that_fails_does_not_slow_the_others(
     folder.write_bytes(b"")
     cluster.worker("w")
     with Watching(cluster, 1) as watching:
-        wait_until(lambda: len(watching.moved) == PARTITIONS - 1, "the others commit")
+        others = [p for p in range(PARTITIONS) if p != SICK]
+        # More than the first ticks: facts come once the sender has made up its history.
+        wait_until(lambda: min(watching.committed.get(p, 0) for p in others) > 50, "the others commit")
         sick = _slowest_of_the_others(watching)
         assert watching.committed[SICK] == 0
         folder.unlink()
         wait_until(lambda: watching.committed[SICK] > 0, "the one that failed goes on by itself")
         healthy = _slowest_of_the_others(watching)
     # It fails every two seconds; where the others wait for it they commit as seldom.
-    assert sick < 2 * healthy + 1.0, (sick, healthy)
+    assert sick < 2 * healthy + 0.5, (sick, healthy)
     seen(f"the others commit every {sick:.1f} s while one fails, every {healthy:.1f} s after")
     seen(settle(cluster, sender))
 

@@ -83,7 +83,7 @@ def test_a_single_missing_topic_is_added_and_a_changed_setting_found(bare: Broke
     admin.delete_topics(["ledger.quarantine"])
     wait_until(lambda: "ledger.quarantine" not in admin.list_topics())
     added = shilu(*arguments, at=at)
-    assert "ledger.quarantine  created" in added.stdout.splitlines()
+    assert "ledger.quarantine  created (1 replica(s))" in added.stdout.splitlines()
     assert added.stdout.count("exists") == len(ALL) - 1
     admin.alter_configs(
         [ConfigResource(ConfigResourceType.TOPIC, "service.hours", {"retention.ms": "1000"})]
