@@ -100,6 +100,7 @@ def seen(request: pytest.FixtureRequest) -> Iterator[Callable[[str], None]]:
         )
 
 
+@pytest.fixture
 def broker_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A broker of the test's own, with all topics under its own time, as they are by default."""
     with Broker(tmp_path_factory.mktemp("cluster"), tied_to_parent=True) as running:

@@ -115,7 +115,9 @@ def test_a_partition_that_fails_does_not_slow_the_others(
     with Watching(cluster, 1) as watching:
         others = [p for p in range(PARTITIONS) if p != SICK]
         # More than the first ticks: facts come once the sender has made up its history.
-        wait_until(lambda: min(watching.committed.get(p, 0) for p in others) > 50, "the others commit")
+        wait_until(
+            lambda: min(watching.committed.get(p, 0) for p in others) > 50, "the others commit"
+        )
         sick = _slowest_of_the_others(watching)
         assert watching.committed[SICK] == 0
         folder.unlink()

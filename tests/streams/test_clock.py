@@ -213,7 +213,7 @@ def test_a_broker_that_answers_nothing_holds_nobody_up(
     async def run() -> None:
         clock = a_clock(bootstrap, time.time)
         await clock.round({0, 1})
-        monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.5)
+        monkeypatch.setattr(module, "ASK_SECONDS", 0.5)
         assert clock.skew_seconds is not None
         pause()
         # The one that was connected before, and then one that is not.
