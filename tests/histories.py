@@ -76,7 +76,7 @@ def when(at: str | int, day: str = TODAY) -> int:
     """`08:55`, `08:55:30` or `08:55+01:00` of a day -> UTC microseconds; integers stay."""
     if isinstance(at, int):
         return at
-    moment, offset = re.fullmatch(r"([0-9:]+)(.*)", at).groups()  # type: ignore[union-attr]
+    moment, offset = re.fullmatch(r"([0-9:.]+)(.*)", at).groups()  # type: ignore[union-attr]
     seconds = "" if moment.count(":") == 2 else ":00"
     return times.instant(f"{day}T{moment}{seconds}{offset or '+08:00'}")
 
