@@ -5,18 +5,16 @@ is found by folding those records with the ledger's own code, from the trail or 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from consumers.log import Log
 from consumers.query import Query, as_known, if_asked
 from consumers.rows import Place
 from consumers.wording import moment, reason_texts
-from ledger.admission import barred
 from ledger.catalogue import Catalogue
-from ledger.publish import publish
+from ledger.publish import learn
 from ledger.record import Record
 from schemas.codec import Undecodable, decode_event
-from schemas.events import CatalogueEvent
 from schemas.topics import CATALOGUE
 
 PLACE = Place(CATALOGUE, 0)
@@ -46,8 +44,7 @@ def judged(records: Iterable[_Raw]) -> Iterator[Outcome]:
         except Undecodable as fault:
             yield Outcome(offset, "", "", recorded_at, fault.code)
             continue
-        why = barred(Record(CATALOGUE, 0, offset, recorded_at, key, event), known)
-        reason = publish(known, cast(CatalogueEvent, event)) if why is None else why[0]
+        reason = learn(known, Record(CATALOGUE, 0, offset, recorded_at, key, event))
         yield Outcome(offset, event.event_id, type(event).__name__, recorded_at, reason)
 
 
