@@ -6,13 +6,15 @@ run holds for every other with the same balances, and any order of arrival must 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from bench.log import Entry
 from schemas.codec import LATEST, decode_output
+from schemas.headers import origin_of
 from schemas.posting import Account, Posting, Quarantined
 from schemas.topics import ACCOUNTS, FACTS, PARTITIONS, POSTINGS, QUARANTINE, TRANSFERS
 
@@ -54,8 +56,10 @@ def look(bootstrap: str, inputs: dict[Source, bool]) -> Whole:
     indexes: list[list[int]] = [[] for _ in range(PARTITIONS)]
     last: dict[str, Posting] = {}
     accounts: dict[str, Account] = {}
-    for value in _read(bootstrap, POSTINGS, ACCOUNTS, QUARANTINE):
-        said = decode_output(value)
+    copies = _sent_on(bootstrap, inputs)
+    inputs = inputs | dict.fromkeys(copies, False)
+    for message in _read(bootstrap, POSTINGS, ACCOUNTS, QUARANTINE):
+        said = decode_output(message.value() or b"")
         if isinstance(said, Posting):
             source = (said.source_topic, said.source_partition, said.source_offset)
             if inputs.get(source):
@@ -75,12 +79,27 @@ def look(bootstrap: str, inputs: dict[Source, bool]) -> Whole:
     found.wrong += _named("double", (source for source, n in answers.items() if n > 1))
     strange = (s for s in answers if s not in inputs and s[0] != TRANSFERS)
     found.wrong += _named("from nowhere", strange)
+    found.wrong += _named(
+        "sent on twice", (o for o, n in Counter(copies.values()).items() if n > 1)
+    )
     found.wrong += [
         f"partition {p}: indexes are not 0, 1, 2 ..."
         for p, these in enumerate(indexes)
         if these != list(range(len(these)))
     ]
     found.wrong += _named("account not where its last posting left it", _apart(last, accounts))
+    return found
+
+
+def _sent_on(bootstrap: str, inputs: Collection[Source]) -> dict[Source, Source]:
+    """Records that a worker sent on to their own partition: copy -> the input it is of."""
+    found: dict[Source, Source] = {}
+    for message in _read(bootstrap, *FACTS):
+        copy = (str(message.topic()), int(message.partition() or 0), int(message.offset() or 0))
+        headers: Any = message.headers() or ()
+        origin = origin_of(headers)
+        if copy not in inputs and origin is not None and (copy[0], *origin) in inputs:
+            found[copy] = (copy[0], *origin)
     return found
 
 
@@ -111,8 +130,8 @@ def _named(what: str, those: Iterable[object]) -> list[str]:
     return [f"{len(listed)} {what}: {', '.join(map(str, listed[:_NAMED]))}"]
 
 
-def _read(bootstrap: str, *topics: str) -> Iterator[bytes]:
-    """The values of all committed records, partition by partition in order."""
+def _read(bootstrap: str, *topics: str) -> Iterator[Message]:
+    """All committed records that have a value, partition by partition in order."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -133,7 +152,7 @@ def _read(bootstrap: str, *topics: str) -> Iterator[bytes]:
             for message in consumer.consume(10_000, timeout=1.0):
                 if message.error() is not None:
                     at_end.add((message.topic(), message.partition()))
-                elif value := message.value():
-                    yield value
+                elif message.value():
+                    yield message
     finally:
         consumer.close()

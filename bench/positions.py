@@ -4,16 +4,17 @@ Asked with bounds in seconds; None where nobody answers in time, so that whoever
 outage goes on watching.
 """
 
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import admin as kafka_admin
 from confluent_kafka.admin import AdminClient
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError as KafkaPythonError
 
 from schemas.topics import FACTS, PARTITIONS, TRANSFERS
 
@@ -21,6 +22,8 @@ Offsets = dict[tuple[str, int], int]
 """(topic, partition) -> offset."""
 
 _ANSWER_SECONDS = 5.0
+_MARKERS_MAX = 16
+"""So many offsets before an end may be markers alone; whether they are is then looked at."""
 _STABLE = "Stable"
 
 
@@ -49,6 +52,15 @@ class Positions:
                 "log_level": 0,
             }
         )
+        self._reader = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": group,
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "log_level": 0,
+            }
+        )
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
         self._groups: KafkaAdminClient | None = None
 
@@ -67,13 +79,44 @@ class Positions:
         except (KafkaException, TimeoutError):
             return None
 
+    def both(self) -> tuple[Offsets, Offsets] | None:
+        """Commits and ends; a commit that has only transaction markers before it is at the end.
+
+        A record that is sent on to its own partition leaves such a marker behind itself.
+        """
+        committed, ends = self.committed(), self.ends()
+        if committed is None or ends is None:
+            return None
+        near = {at for at, end in ends.items() if 0 < end - committed[at] <= _MARKERS_MAX}
+        ended = self._without_records({at: committed[at] for at in near})
+        return committed | {at: ends[at] for at in ended}, ends
+
+    def _without_records(self, begins: Offsets) -> set[tuple[str, int]]:
+        """Those of some partitions in which no record lies from an offset on."""
+        waited, found = set(begins), set[tuple[str, int]]()
+        self._reader.assign([TopicPartition(*at, offset) for at, offset in begins.items()])
+        until = time.monotonic() + _ANSWER_SECONDS
+        while waited and (rest := until - time.monotonic()) > 0:
+            said = self._reader.poll(rest)
+            if said is None:
+                continue
+            error = said.error()
+            at = (str(said.topic()), int(said.partition() or 0))
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                break
+            if error is not None and at in waited:
+                found.add(at)
+            waited.discard(at)
+        self._reader.unassign()
+        return found
+
     def group(self) -> Group | None:
         """State and members of the group."""
         try:
             if self._groups is None:
                 self._groups = KafkaAdminClient(bootstrap_servers=self._bootstrap)
             said = self._groups.describe_groups([self._group])[self._group]
-        except (KafkaError, OSError):
+        except (KafkaPythonError, OSError):
             # One that has failed once is not asked again.
             self._forget()
             return None
@@ -82,7 +125,7 @@ class Positions:
 
     def _forget(self) -> None:
         if self._groups is not None:
-            with suppress(KafkaError, OSError):
+            with suppress(KafkaPythonError, OSError):
                 self._groups.close()
         self._groups = None
 
@@ -97,6 +140,7 @@ class Positions:
     ) -> None:
         self._forget()
         self._consumer.close()
+        self._reader.close()
 
 
 def by_partition(offsets: Mapping[tuple[str, int], int]) -> dict[int, int]:

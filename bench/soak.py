@@ -111,10 +111,10 @@ class Watch:
         if self._polls % _SAMPLED_EVERY == 0:
             self.vitals.look()
         self._polls += 1
-        committed, ends = self._positions.committed(), self._positions.ends()
-        if committed is None or ends is None:
+        both = self._positions.both()
+        if both is None:
             return
-        self.committed, self.ends = committed, ends
+        committed, ends = self.committed, self.ends = both
         calm = settled(self._positions.group(), self._members, WORKERS)
         rest = left(committed, ends)
         self._gaps.look(time.monotonic(), by_partition(committed), rest, settled=calm)

@@ -99,8 +99,8 @@ def _first(inputs: dict[Source, bool]) -> str:
 
 
 def _folded(positions: Positions) -> bool:
-    committed, ends = positions.committed(), positions.ends()
-    return committed is not None and ends is not None and not any(left(committed, ends).values())
+    both = positions.both()
+    return both is not None and not any(left(*both).values())
 
 
 def _say_twice(broker: Broker) -> None:

@@ -59,9 +59,10 @@ class Watching:
             self._members = group.members if group is not None else frozenset()
             self.gaps.disturb(now)
             self.settled, self._taken = False, self._asked
-        committed, ends = positions.committed(), positions.ends()
-        if committed is None or ends is None:
+        both = positions.both()
+        if both is None:
             return
+        committed, ends = both
         self.settled = self.settled or settled(group, self._members, self._expected)
         counts = by_partition(committed)
         self.gaps.look(now, counts, left(committed, ends), settled=self.settled)
