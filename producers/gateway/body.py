@@ -47,7 +47,7 @@ def kind_of(content_type: str | None, encoding: str | None) -> str:
         name, _, value = parameter.partition("=")
         if name == "charset" and value.strip('"') not in ("utf-8", "utf8"):
             raise BadBody(415, "content_type", "Content-Type", parameter[:100], "charset=utf-8")
-    if encoding not in (None, "", "identity"):
+    if encoding and encoding != "identity":
         raise BadBody(415, "content_encoding", "Content-Encoding", encoding[:100], "identity")
     return kind
 

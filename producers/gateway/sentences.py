@@ -4,7 +4,7 @@ from typing import Final
 
 from schemas.reasons import REASONS
 
-_OWN: Final = {
+GATEWAY_ONLY: Final = {  # what no ledger gives: code -> Chinese, English
     "wrong_path": (
         "这类事件不走这个入口:请按 allowed 所说的方式发送。",
         "Events of this type do not come this way: send them as `allowed` says.",
@@ -80,8 +80,8 @@ _OWN: Final = {
 
 def fix_of(code: str) -> dict[str, str]:
     """The sentence of a code, `zh` and `en`."""
-    if code in _OWN:
-        zh, en = _OWN[code]
+    if code in GATEWAY_ONLY:
+        zh, en = GATEWAY_ONLY[code]
     else:
         zh, en = REASONS[code].zh, REASONS[code].en
     return {"zh": zh, "en": en}

@@ -16,6 +16,7 @@ import pytest
 from confluent_kafka import Producer
 from kafka.admin import KafkaAdminClient
 
+from deploy.asking import EXIT_NOT_THERE
 from deploy.broker import Broker
 from deploy.pidfile import write_pidfile
 from schemas.topics import ALL, HOURS, QUARANTINE
@@ -197,9 +198,10 @@ def test_markers_are_nothing_behind_and_an_open_transaction_is_named(
         report = json.loads(done.stdout)
         assert (done.returncode, report["state"]) == (3, "behind")
         assert report["open_transactions"] == {f"{HOURS}/5": 0}
-        late = shilu_here(tmp_path, cluster.bootstrap, "trace", "e-behind-it").stdout
-        assert "not yet" in late
-        assert f"{HOURS}/5" in late
+        late = shilu_here(tmp_path, cluster.bootstrap, "trace", "e-behind-it")
+        assert late.returncode == EXIT_NOT_THERE
+        assert "not yet" in late.stderr
+        assert f"{HOURS}/5" in late.stderr
 
         field.abort_transaction()
         until(lambda: status(tmp_path, cluster)[1]["open_transactions"] == [], "the end of it")

@@ -24,6 +24,8 @@ from consumers.questions import total
 from consumers.remedies import REMEDIES
 from consumers.trail import Trail, open_trail
 from consumers.waiting import waiting
+from ledger.catalogue import Catalogue
+from ledger.publish import publish
 from ledger.spans import Span
 from schemas.events import (
     ApplicationDecided,
@@ -40,6 +42,7 @@ from schemas.events import (
 )
 from schemas.posting import Line, Posting
 from schemas.times import DAY, HOUR, MINUTE, instant, iso_date
+from schemas.topics import CATALOGUE
 from tests.trail.fill import fill
 from tests.trail.remembered import HELD_STATES, by_cause, waits
 from tests.trail.town import FIRST_DAY, ORGS, SITES, VOLUNTEERS, Town, town
@@ -304,10 +307,11 @@ def test_exceptions_count_each_reason_once_and_say_who_decides(here: tuple[Town,
     made, trail = here
     for as_of in (None, made.moments()[1]):
         found = exceptions(trail.query, 3, as_of)
-        ever = Counter(
+        ever: Counter[Any] = Counter(
             (p.outcome, p.reason) for p in made.book.postings
             if p.outcome in ("held", "refused") and (as_of is None or p.recorded_at <= as_of)
         )  # fmt: skip
+        ever += Counter(("catalogue_refused", reason) for reason in turned_away(made, as_of))
         shown = {(row["outcome"], row["reason"]): row["count"] for row in found["counts"]}
         assert {key: n for key, n in shown.items() if n} == ever
         now = Counter(item.reason for item in waiting(trail.query, as_of))
@@ -327,6 +331,17 @@ def test_exceptions_count_each_reason_once_and_say_who_decides(here: tuple[Town,
                 p.reason == reason for p in made.book.postings
                 if as_of is None or p.recorded_at <= as_of
             )  # fmt: skip
+
+
+def turned_away(made: Town, as_of: int | None) -> Iterator[str]:
+    """The reason of each catalogue event that is refused, folded from what was written."""
+    known = Catalogue()
+    for entry in made.inputs:
+        if entry.topic == CATALOGUE and (as_of is None or entry.recorded_at <= as_of):
+            event: Any = entry.event
+            reason = publish(known, event)
+            if reason is not None:
+                yield reason
 
 
 def ends_of(made: Town, event: Any, who: str) -> tuple[int, int] | None:
