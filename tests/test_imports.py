@@ -74,10 +74,12 @@ def module_of(path: Path) -> str:
 @cache
 def declared() -> set[str]:
     """Import names of what pyproject.toml names as dependencies."""
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    run = [line for extra, lines in extras.items() if extra != "dev" for line in lines]
     wanted = {
         re.split(r"[=<>\[ ]", line)[0].lower().replace("_", "-")
-        for line in PYPROJECT["project"]["dependencies"]
-    }
+        for line in [*PYPROJECT["project"]["dependencies"], *run]
+    } - {"shilu"}
     # What belongs to a declared package and is imported by name beside it.
     companions = {"pydantic"} if "pydantic-settings" in wanted else set()
     return companions | {

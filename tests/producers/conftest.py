@@ -1,10 +1,16 @@
-"""Brokers of this folder: one with the producers' time, one with its own, both with all topics."""
+"""What this folder shares: brokers with all topics, under either time, and the client installed."""
 
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from deploy.broker import Broker
+from deploy.client_wheel import build
+from deploy.compiled import ROOT
 from tests.conftest import create_topics
 
 
@@ -22,3 +28,25 @@ def broker_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     with Broker(tmp_path_factory.mktemp("broker-time"), tied_to_parent=True) as running:
         create_topics(running.bootstrap, producer_time=False)
         yield running
+
+
+@pytest.fixture(scope="session")
+def client_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The client's wheel, built of these sources."""
+    return build(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def client_python(client_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an empty environment into which pip has put the client, and what it needs."""
+    home = tmp_path_factory.mktemp("client")
+    pins = re.findall(r"^\S+==\S+", (ROOT / "requirements.lock").read_text("utf-8"), re.M)
+    (home / "pins").write_text("\n".join(pins), "utf-8")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", home / "venv"], check=True)
+    python = home / "venv" / "bin" / "python"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "--python", python, "install", "--quiet",
+         "--only-binary", ":all:", "--constraint", home / "pins", client_wheel],
+        check=True,
+    )  # fmt: skip
+    return python
