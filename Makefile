@@ -25,7 +25,7 @@ PACKAGES := schemas ledger producers streams consumers vault deploy
   bench-sink bench-trail bench-questions bench-recovery bench-latency bench-growth bench-verify docs clean \
   client-wheel lock
 
-demo: $(VENV)/.run  ## the main job on realistic input, then the totals
+demo: $(VENV)/.env  ## the main job on realistic input, then the totals
 	@$(BIN)/shilu demo
 
 test: $(VENV)/.dev  ## every test, faults in their short form; TESTS=tests/seal for some
@@ -119,12 +119,17 @@ $(VENV)/bin/uv:
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
 
-$(VENV)/.run: requirements.lock pyproject.toml setup.py $(CORE) | $(VENV)/bin/uv
+# Without a compiled core unless one is kept: who looks for the first time does not wait for a compiler.
+$(VENV)/.env: requirements.lock pyproject.toml setup.py $(CORE) | $(VENV)/bin/uv
 	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/python -m compileall -q -j 0 -x '$(IDLE)' $(VENV)/lib >/dev/null || true
 	@rm -f *__mypyc*.so schemas/*.so ledger/*.so streams/*.so
-	@$(BIN)/python -m deploy.compiling
+	@$(BIN)/python -m deploy.compiling --kept
 	@$(BIN)/python -m compileall -q $(PACKAGES)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.env
+	@$(BIN)/python -m deploy.compiling
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run

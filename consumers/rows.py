@@ -4,7 +4,9 @@ A record whose bytes do not decode becomes an `event` row of type '' with its by
 """
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
+from importlib.abc import MetaPathFinder
 from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
@@ -18,6 +20,29 @@ from schemas.topics import ACCESS, CATALOGUE, CHECKPOINTS, POSTINGS, QUARANTINE
 from schemas.validity import EARLIEST, LATEST
 
 T = TypeVar("T")
+
+
+class _NoPandas(MetaPathFinder):
+    def find_spec(self, fullname: str, *_: object) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError(fullname)
+
+
+def _do_without_pandas() -> None:
+    """Let pyarrow find that there is no pandas, once and for all.
+
+    Else the first `pa.array` imports it, to ask whether a list is one of its own: a second and
+    50 MB of every process that makes a table, for nothing. Others may import it as ever.
+    """
+    absent = _NoPandas()
+    sys.meta_path.insert(0, absent)
+    try:
+        pa.array([])
+    finally:
+        sys.meta_path.remove(absent)
+
+
+_do_without_pandas()
 
 Row = tuple[Any, ...]
 """The values of one row in the order of the table's columns."""

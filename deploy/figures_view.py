@@ -20,7 +20,7 @@ from deploy.trail_view import (
     show_figures,
     show_quarantined,
 )
-from deploy.wording import column, heads, word
+from deploy.wording import column, heads, org_kind_word, reason_word, word
 
 _MOST_ROWS = 60
 
@@ -28,7 +28,7 @@ _MOST_ROWS = 60
 def show_org(answer: Answer) -> None:
     """Gross, net and what lies between, as recorder and as host."""
     out = console()
-    parts = (answer["org_id"], answer["name"], answer["kind"], answer["region"])
+    parts = (answer["org_id"], answer["name"], org_kind_word(answer["kind"]), answer["region"])
     out.print(cell("  ".join(part for part in parts if part)), bounds(answer), sep="")
     recorder, host = answer["recorder"], answer["host"]
     largest = recorder["gross"]["minutes"]
@@ -187,8 +187,8 @@ def _show_reasons(out: Console, title: str, reasons: Sequence[Answer]) -> None:
                text(">最久(天)", ">oldest, days"), text("谁决定", "who decides"),
                text("用什么事件", "by which event"))  # fmt: skip
     out.print(table(title, columns, [
-        (row["reason"], row["count"], bar(row["count"], largest), row["oldest_days"], _who(row),
-         " / ".join(map(word, row["events"])))
+        (reason_word(row["reason"]), row["count"], bar(row["count"], largest),
+         row["oldest_days"], _who(row), " / ".join(map(word, row["events"])))
         for row in sorted(reasons, key=lambda row: -row["count"])
     ]))  # fmt: skip
 
@@ -205,7 +205,8 @@ def show_exceptions(answer: Answer) -> None:
                    text(">现在等待", ">waiting"), text("说明", "meaning"),
                    text("谁决定,用什么事件", "who decides, by which event"))  # fmt: skip
         out.print(table("", columns, [
-            (word(row["outcome"]), row["reason"], row["count"], row["waiting"] or "", sentence(row),
+            (word(row["outcome"]), reason_word(row["reason"]), row["count"],
+             row["waiting"] or "", sentence(row),
              ": ".join(part for part in (_who(row), " / ".join(map(word, row["events"])))
                        if part))
             for row in answer["counts"]
@@ -227,8 +228,8 @@ def _show_refused_by_catalogue(out: Console, rows: Sequence[Answer]) -> None:
     columns = (text("事件", "event"), text("类型", "type"), text("原因", "reason"),
                text("说明", "meaning"), text("来源", "source"))  # fmt: skip
     out.print(table(text("名册拒绝的", "refused by the catalogue"), columns, [
-        (row["event_id"] or "-", word(row["event_type"] or "-"), row["reason"], sentence(row),
-         row["source"])
+        (row["event_id"] or "-", word(row["event_type"] or "-"), reason_word(row["reason"]),
+         sentence(row), row["source"])
         for row in rows
     ]))  # fmt: skip
 
@@ -242,7 +243,7 @@ def show_waiting(out: Console, rows: Sequence[Answer], answer: Answer) -> None:
         text(">时长", ">time"), text("自", "since"), text("有权的组织", "who has a say"),
     )  # fmt: skip
     out.print(table(text("等待中", "waiting"), columns, [
-        (row["reason"], row["volunteer_id"], row["session_id"] or row["grant_id"],
+        (reason_word(row["reason"]), row["volunteer_id"], row["session_id"] or row["grant_id"],
          hours(row["minutes"]) if row["minutes"] else "", minute(row["since"]),
          text("、", ", ").join(beside(answer, "org", one) for one in row["orgs"]) or _who(row))
         for row in rows
@@ -257,7 +258,7 @@ def _show_newest(out: Console, records: Sequence[Answer]) -> None:
     out.print(table(text("最近", "newest"), columns, [
         (minute(row["recorded_at"]), row["volunteer_id"],
          f"{word(row['event_type'])} {row['event_id']}",
-         word(row["outcome"]), row["reason"], row["source"])
+         word(row["outcome"]), reason_word(row["reason"] or ""), row["source"])
         for row in records
     ]))  # fmt: skip
 

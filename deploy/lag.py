@@ -1,5 +1,6 @@
 """How far the ledger is behind the facts, for who waits for it."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,10 +12,16 @@ def worker_lag(bootstrap: str) -> "list[Lag]":
 
     Raises ShiluError `no_broker`, `topic_missing`.
     """
+    return next(worker_lags(bootstrap))
+
+
+def worker_lags(bootstrap: str) -> "Iterator[list[Lag]]":
+    """The same each time it is asked, over one connection; raises as `worker_lag`."""
     # What reads the log takes a second to import.
     from consumers.lag import ledger_positions, measure
     from consumers.log import Log
     from deploy.trail_errors import trail_errors
 
     with trail_errors(), Log(bootstrap) as log:
-        return measure(log, ledger_positions(log))
+        while True:
+            yield measure(log, ledger_positions(log))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from deploy.lang import text
+from deploy.reconcile_words import checked_word, detail_in_words, difference_word
 from deploy.tables import console, table
 from deploy.trail_view import Answer
 
@@ -12,7 +13,9 @@ from deploy.trail_view import Answer
 def show_report(report: Answer) -> None:
     """The light, what was checked, and what differs or is still to come."""
     out = console()
-    checked = text("、", ", ").join(f"{name} {n}" for name, n in sorted(report["checked"].items()))
+    checked = text("、", ", ").join(
+        f"{checked_word(name)} {n}" for name, n in sorted(report["checked"].items())
+    )
     match report["state"]:
         case "green":
             out.print(text("✔ 对账一致:Kafka = 审计库 = 账户", "✔ Kafka = trail = accounts"))
@@ -44,8 +47,8 @@ def show_differences(out: Console, differences: Sequence[Answer]) -> None:
         return
     columns = (text("差异", "difference"), text("位置", "record"), text("事件", "event"),
                text("志愿者", "volunteer"), text("说明", "detail"))  # fmt: skip
-    rows = [(d["code"], d["record"], d["event_id"], d["volunteer_id"], d["detail"])
-            for d in differences]  # fmt: skip
+    rows = [(difference_word(d["code"]), d["record"], d["event_id"], d["volunteer_id"],
+             detail_in_words(d["detail"])) for d in differences]  # fmt: skip
     out.print(table("", columns, rows))
 
 

@@ -25,6 +25,18 @@ _REASONS = {
     "log_unreachable": ("问不到日志的末尾", "the log's ends cannot be asked"),
     "clock_wrong": ("时钟不准", "wrong clock"),
 }
+_SERVICES = {
+    "worker": ("台账进程", "worker"), "trail": ("审计库", "trail"), "sealer": ("封存", "sealer"),
+    "gateway": ("网关", "gateway"), "vault": ("保险库", "vault"), "witness": ("见证", "witness"),
+}  # fmt: skip
+_FAULTS = {
+    "index_not_dense": ("序号不连续", "index_not_dense"),
+    "unreadable_output": ("输出无法读取", "unreadable_output"),
+    "trail_full": ("磁盘已满", "trail_full"),
+    "trail_unusable": ("无法使用", "trail_unusable"),
+    "trail_unreachable": ("连不上", "trail_unreachable"),
+    "trail_damaged": ("已损坏", "trail_damaged"),
+}
 _HOLDERS = {"ledger": ("台账", "ledger"), "trail": ("审计库", "trail"), "seal": ("封存", "seal")}
 
 
@@ -34,7 +46,7 @@ def show_standing(found: dict[str, Any]) -> None:
     table = Table(show_header=False, box=None)
     table.add_row("Kafka", found["kafka"])
     for name, state in found["states"].items():
-        table.add_row(name, text(*_STATES[state]) + _why(found["services"][name]))
+        table.add_row(_service(name), text(*_STATES[state]) + _why(found["services"][name]))
     table.add_row(text("台账落后", "ledger behind"), _records(found["worker_behind"]))
     sealed = (
         _records(found["seal_behind"]) if found["has_key"]
@@ -50,6 +62,16 @@ def show_standing(found: dict[str, Any]) -> None:
         console.print(f"[bold red]✘[/] {text(zh, en)}")
 
 
+def _service(name: str) -> str:
+    """A process: in Chinese what it is, beside its name."""
+    zh, _ = _SERVICES.get(name.partition("-")[0], ("", ""))
+    return text(f"{zh} {name}".strip(), name)
+
+
+def _fault(code: str) -> str:
+    return text(*_FAULTS.get(code, (code, code)))
+
+
 def _records(n: int | None) -> str:
     return text("未知", "unknown") if n is None else f"{n:,} {text('条', 'records')}"
 
@@ -58,7 +80,10 @@ def _why(said: dict[str, Any] | None) -> str:
     """What a process says is the matter with it."""
     if said is None:
         return ""
-    faults = [f"{one['code']} {one['place']} {one['detail']}" for one in said.get("faults", [])[:3]]
+    faults = [
+        f"{_fault(one['code'])} {one['place']} {one['detail']}"
+        for one in said.get("faults", [])[:3]
+    ]
     faults += [_reason(one) for one in said.get("reasons", [])[:3]]
     shown = "; ".join(faults)
     return f" ({shown})" if shown else ""
@@ -90,7 +115,7 @@ def _wrong(found: dict[str, Any]) -> list[tuple[str, str]]:
         )  # fmt: skip
     gone = [name for name, state in found["states"].items() if state == "gone"]
     if gone:
-        names = ", ".join(gone)
+        names = ", ".join(map(_service, gone))
         said.append(
             (f"本应运行的进程没有响应:{names}。请重新启动它;不再需要请运行 shilu down。",
              f"Processes that ought to run do not answer: {names}. Start them again; where they "

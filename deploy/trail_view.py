@@ -7,7 +7,7 @@ from rich.console import Console
 
 from deploy.lang import language, text
 from deploy.tables import bar, cell, console, folded, table
-from deploy.wording import NAMED, heads, word
+from deploy.wording import NAMED, heads, reason_word, word
 
 _MOST_ROWS = 40
 
@@ -170,7 +170,8 @@ def show_posting(out: Console, posting: Answer, answer: Answer) -> None:
         f"{hours(posting['balance_minutes'])}"
     ))  # fmt: skip
     if posting["reason"]:
-        out.print(folded(f"    {posting['reason']}: {sentence(posting)}"))
+        code = "" if language() == "zh" else f"{posting['reason']}: "
+        out.print(folded(f"    {code}{sentence(posting)}"))
     actor = posting["actor"]
     acts = (actor.get("id"), word(actor.get("role") or ""),
             beside(answer, "org", actor.get("org_id")))  # fmt: skip
@@ -208,7 +209,8 @@ def show_quarantined(out: Console, quarantined: Sequence[Answer]) -> None:
         return
     columns = (text("来源", "source"), text("键", "key"), text(">字节", ">bytes"),
                text("原因", "reason"), text("说明", "meaning"))  # fmt: skip
-    rows = [(q["source"], q["key"], q["value_size"], f"{q['reason']} ({q['detail']})", sentence(q))
+    rows = [(q["source"], q["key"], q["value_size"],
+             f"{reason_word(q['reason'])} ({q['detail']})", sentence(q))
             for q in quarantined]  # fmt: skip
     out.print(table(text("隔离", "quarantine"), columns, rows))
 
@@ -226,8 +228,9 @@ def show_trace(answer: Answer) -> None:
             if said["reason"] is None:
                 out.print(text("  ✔ 名册:生效", "  ✔ catalogue: in force"))
             else:
-                out.print(folded(f"  ✘ {text('名册:拒绝', 'catalogue: refused')} {said['reason']}: "
-                               f"{sentence(said)}"))  # fmt: skip
+                code = "" if language() == "zh" else f" {said['reason']}"
+                out.print(folded(f"  ✘ {text('名册:拒绝', 'catalogue: refused')}{code}: "
+                                 f"{sentence(said)}"))  # fmt: skip
         is_fact = copy["source"].startswith("service.")
         if is_fact and not copy["postings"] and not copy["quarantined"]:
             out.print(text("  … 台账进程尚未处理", "  … not judged by the worker yet"))

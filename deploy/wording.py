@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from deploy.lang import language, text
+from schemas.reasons import REASONS
 
 _ZH: Final = tuple(
     (re.compile(pattern), zh)
@@ -152,6 +153,24 @@ def word(code: str) -> str:
     return _WORDS.get(code, code) if language() == "zh" else code
 
 
+_ORG_KINDS: Final = {
+    "social_work": "社会工作", "volunteer": "志愿服务", "community": "社区",
+    "government": "机关", "institution": "事业单位", "other": "其他",
+}  # fmt: skip
+
+
+def org_kind_word(kind: str | None) -> str | None:
+    """What an organisation is, as the person reads it; another text as it is."""
+    return _ORG_KINDS.get(kind, kind) if kind and language() == "zh" else kind
+
+
+def reason_word(code: str) -> str:
+    """A reason as the person reads it in a table: the first clause of its sentence in Chinese."""
+    if language() == "zh" and code in REASONS:
+        return re.split(r"[,:;。(]", REASONS[code].zh)[0]
+    return code
+
+
 _COLUMNS: Final = {
     "at": "时间", "since": "自", "start_at": "开始", "end_at": "结束", "event_id": "事件",
     "volunteer_id": "志愿者", "volunteers": "人数", "most_volunteers": "人数最多",
@@ -161,6 +180,8 @@ _COLUMNS: Final = {
     "recording_org_id": "记录组织", "host_org_id": "接待组织", "org_id": "组织", "name": "名称",
     "project_id": "项目", "activity_id": "活动", "site_id": "站点", "reason": "原因",
     "first": "首个", "second": "其次", "grants_of_actor": "其补录数", "the_other_way": "反向",
+    "line_no": "行号", "state": "状态", "kind": "种类", "outcome": "结果",
+    "balance_minutes": "余额", "sequence": "序号", "type": "类型", "value": "内容",
     "of_all": "占全部", "count": "条数", "days": "天数", "source": "位置",
 }  # fmt: skip
 

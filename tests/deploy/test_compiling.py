@@ -1,12 +1,14 @@
 """The compiled core is built once for each state of its sources, and never taken for another."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from deploy import compiling
 from deploy.compiled import ROOT, require_fresh
 from deploy.compiling import built, core_key, keep, restore, share
 
@@ -79,3 +81,18 @@ def test_the_example_of_the_demo_is_part_of_the_package() -> None:
     inside = ROOT / "deploy" / "linkage.jsonl"
     assert inside.read_bytes() == (ROOT / "docs" / "examples" / "linkage.jsonl").read_bytes()
     assert '"**/*.jsonl"' in (ROOT / "pyproject.toml").read_text("utf-8")
+
+
+def test_a_first_demo_does_not_wait_for_a_compiler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wishes = list[str]()
+    monkeypatch.setattr(compiling, "cache_dir", lambda: tmp_path)
+    monkeypatch.setattr(compiling, "_install", lambda compiled: wishes.append(compiled))
+    monkeypatch.delenv("SHILU_COMPILE", raising=False)
+    compiling.main(["--kept"])
+    assert wishes == ["0"]
+    assert "make compile" in capsys.readouterr().out
+    rules = (ROOT / "Makefile").read_text("utf-8")
+    assert re.search(r"^demo: \$\(VENV\)/\.env ", rules, re.M)
+    assert re.search(r"^\$\(VENV\)/\.env:(.+\n)+?\t.*deploy\.compiling --kept$", rules, re.M)

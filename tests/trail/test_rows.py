@@ -2,6 +2,8 @@
 
 import random
 import struct
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -190,3 +192,11 @@ def test_a_trail_made_before_ids_were_narrow_has_the_same_rows_afterwards(folder
             ids=list(ids),
         )
         assert {row["type"] for row in types} == {"LowCardinality(String)"}
+
+
+def test_a_table_is_made_without_pandas_and_others_may_still_import_it() -> None:
+    code = (
+        "import sys; from consumers.rows import TABLES, arrow; arrow('checkpoint', "
+        "[(None,) * len(TABLES['checkpoint'])]); assert 'pandas' not in sys.modules; import pandas"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
