@@ -31,6 +31,7 @@ class Progress:
         self._written: dict[Place, int] = {}
         self._ends: dict[Place, int] = {}
         self._seen_at = float("-inf")
+        self._is_starting = True
         self._faults: list[Fault] = []
         self._fault_count = 0
         self._hindrance: Fault | None = None
@@ -45,6 +46,7 @@ class Progress:
         with self._guard:
             self._ends.update(ends)
             self._seen_at = time.monotonic()
+            self._is_starting = False
 
     def add(self, fault: Fault) -> None:
         """Turn the state red for as long as the process lives."""
@@ -76,6 +78,12 @@ class Progress:
         with self._guard:
             now = [] if self._hindrance is None else [self._hindrance]
             return self._fault_count + len(now), now + self._faults
+
+    @property
+    def is_starting(self) -> bool:
+        """Has the log's end not been seen yet since the process began?"""
+        with self._guard:
+            return self._is_starting
 
     @property
     def state(self) -> State:

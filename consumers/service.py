@@ -77,6 +77,7 @@ def build(trail: Trail, progress: Progress, token: str) -> FastAPI:
         return JSONResponse(
             {
                 "state": state,
+                "starting": progress.is_starting,
                 "behind": sum(behind.values()),
                 "places": {str(place): n for place, n in behind.items()},
                 "fault_count": count,

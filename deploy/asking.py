@@ -135,8 +135,8 @@ def _lateness() -> tuple[str, str]:
     lags = trail_lags(Settings(), _BEHIND_SECONDS)
     if lags is None:
         return (
-            "连不上 Kafka,无法得知审计库落后多少",
-            "how far the trail is behind cannot be told, as Kafka does not answer",
+            "只查了审计库,Kafka 没有应答",
+            "by the trail alone, Kafka does not answer",
         )
     late = sum(lag.records for lag in lags)
     open_at = [f"{lag.place} offset {lag.open[0]}" for lag in lags if lag.open is not None]

@@ -119,6 +119,11 @@ class Broker:
         return self._process is not None and lives(self._process)
 
     @property
+    def is_listening(self) -> bool:
+        """Has the process its port open? Not yet while it starts."""
+        return self._process is not None and listens(self._process, self.port)
+
+    @property
     def is_serving(self) -> bool:
         """Does it answer clients, now?"""
         cluster = cluster_id(self.data_dir)

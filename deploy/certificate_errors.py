@@ -39,7 +39,7 @@ _TEXTS = {
         "The volunteer {0} was merged into {1}: issue the certificate for {1}.",
     ),
     "no_successor": (
-        "目录里没有 {0} 承继 {1} 的记录(OrgSucceeded):台账不会接受,什么也没有签名。"
+        "名册里没有 {0} 承继 {1} 的记录(OrgSucceeded):台账不会接受,什么也没有签名。"
         "请先发布承继,再出具或撤销。",
         "The catalogue has no OrgSucceeded by which {0} took over {1}: the ledger would refuse it, "
         "so nothing was signed. Publish the succession first.",

@@ -20,14 +20,16 @@ def bootstrap(settings: Settings) -> str:
     if settings.bootstrap:
         return settings.bootstrap
     broker = Broker.attach(kafka_dir(settings))
-    if broker is None and read_pidfile(note_path(settings, "up")) is not None:
+    is_away = broker is None or not broker.is_listening
+    if is_away and read_pidfile(note_path(settings, "up")) is not None:
         log = settings.place / "log" / "up.log"
         raise ShiluError(
             "no_broker",
-            f"本机 Kafka 已停止,正在运行的 shilu up 会重新启动它:请稍后重试;仍不行请看 {log},"
+            f"本机 Kafka 已停止或正在启动,正在运行的 shilu up 会启动它:请稍后重试;仍不行请看 {log},"
             "再运行 shilu down 和 shilu up。",
-            f"The local Kafka has stopped, and the `shilu up` that runs starts it again: try in a "
-            f"moment; if that does not help look into {log}, then run `shilu down` and `shilu up`.",
+            f"The local Kafka has stopped or is starting, and the `shilu up` that runs starts it: "
+            f"try in a moment; if that does not help look into {log}, then run `shilu down` and "
+            "`shilu up`.",
         )
     if broker is None:
         raise ShiluError(

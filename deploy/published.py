@@ -9,6 +9,7 @@ from consumers.catalogued import Outcome, outcomes_until
 from consumers.log import Log
 from deploy.lang import text
 from deploy.seal_errors import seal_errors
+from deploy.wording import coded
 from producers.emit import Result
 from schemas.reasons import REASONS
 
@@ -39,7 +40,7 @@ def _sentence(result: Result, one: Outcome) -> str:
     reason = REASONS[one.reason or ""]
     return (
         f"{result.line}\t{text('名册拒绝', 'refused by the catalogue')}\t{result.event_id}\t"
-        f"[{reason.code}] {text(reason.zh, reason.en)}"
+        f"{coded(reason.code)}{text(reason.zh, reason.en)}"
     )
 
 

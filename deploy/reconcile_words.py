@@ -49,6 +49,22 @@ _ROW_DETAILS: Final = tuple((re.compile(said), zh) for said, zh in (
     (r"(\d+) times in the trail", r"审计库中有 \1 次"),
 ))  # fmt: skip
 _UNLIKE: Final = re.compile(r"(\w+) (.*?) instead of (.*?)(?=, \w+ .*? instead of |$)", re.S)
+_COLUMNS: Final = {
+    "recorded_at": "入账时间", "occurred_at": "发生时间", "sent_at": "发送时间", "key": "键",
+    "fault": "毛病", "evaluation_id": "评定", "shift_id": "班次", "evaluator_org_id": "评定组织",
+    "channel": "渠道", "app": "应用", "offline": "离线", "actor_role": "经办角色",
+    "actor_org_id": "经办组织", "approver_id": "批准人", "approver_role": "批准角色",
+    "approver_org_id": "批准组织", "evidence": "证据", "posting_index": "入账序号",
+    "source_topic": "来源主题", "source_partition": "来源分区", "source_offset": "来源偏移量",
+    "event_type": "事件类型", "catalogue_offset": "名册偏移量", "line_count": "明细数",
+    "policy": "政策", "detail": "说明", "value_size": "字节数", "entity_id": "对象",
+    "category": "类别", "parent_id": "上级", "region": "地区", "policy_id": "政策",
+    "version": "版本", "start_on": "首日", "end_on": "末日", "origin": "日志名称",
+    "size": "条数", "root": "树根", "note": "签名文本", "asked_at": "查阅时间",
+    "asker": "查阅人", "question": "问题", "arguments": "参数", "topic": "主题",
+    "partition": "分区", "offset": "偏移量",
+}  # fmt: skip
+"""Columns of the trail that no other screen names."""
 _PARTS: Final = (
     (re.compile(r"sequence: account (-?\d+), last posting (-?\d+), (\d+) postings"),
      r"序号:账户 \1,最后入账 \2,入账 \3 条"),
@@ -85,7 +101,7 @@ def _row(said: str) -> str:
         if found := known.fullmatch(said):
             return found.expand(zh)
     unlike = _UNLIKE.findall(said)
-    return ",".join(f"{column(name)}是 {word(held)},应为 {word(right)}"
+    return ",".join(f"{_COLUMNS.get(name) or column(name)}是 {word(held)},应为 {word(right)}"
                      for name, held, right in unlike) or said  # fmt: skip
 
 

@@ -57,6 +57,11 @@ def health(settings: Settings, name: str) -> dict[str, Any] | None:
     return dict(answer.json()) if answer.status_code in (200, 503) else None
 
 
+def is_starting(said: dict[str, Any]) -> bool:
+    """Does a sink answer that has not seen the log's end yet, and is not red for another reason?"""
+    return said.get("state") == "unknown" and bool(said.get("starting"))
+
+
 def _trail_owner(settings: Settings) -> "Owner | None":
     # The engine takes a second to import, and `shilu --help` needs none of it.
     from consumers.ask import At, find_owner

@@ -11,8 +11,9 @@ import typer
 from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.outcomes import Found, Outcomes, Position
+from deploy.quarantine_words import detail_in_words
 from deploy.terminal import Bar, bar, broker_errors, input_bytes
-from deploy.wording import in_words_of, word
+from deploy.wording import coded, in_words_of, word
 from producers.connection import require_topics
 from producers.delivery import Delivery
 from producers.emit import Result, emit, result_json, topics_of
@@ -176,20 +177,24 @@ def _sentence(result: Result, found: Found | None) -> str:
     head = f"{result.line}\t{word(found.outcome if found else result.status)}\t"
     head += result.event_id or "-"
     if found is not None:
-        told = f" {found.detail}" if found.detail else ""
+        told = f"{detail_in_words(found.detail)} " if found.detail else ""
         if found.reason is None:
             return head + text(f"\t{found.minutes:+} 分钟", f"\t{found.minutes:+} min")
-        return f"{head}\t[{found.reason}]{told} {_reason(found.reason)}"
+        return f"{head}\t{coded(found.reason)}{told}{_reason(found.reason)}"
     if result.code is None:
         places = result.positions or ((result.partition, result.offset),)
         where = " ".join(f"{partition}@{offset}" for partition, offset in places)
         return f"{head}\t{result.topic} {where}"
-    told = f" {result.field}" if result.field else ""
-    told += f" = {in_words_of(result.value)}" if result.value else ""
+    told = result.field or ""
+    if result.value:
+        told += f"{' = ' if told else ''}{in_words_of(result.value)}"
     if result.allowed:
         allowed = in_words_of(result.allowed)
-        told += text(f"(允许:{allowed})", f" (allowed: {allowed})")
-    return f"{head}\t[{result.code}]{told} {_reason(result.code)}"
+        asks = allowed.endswith("?")
+        told += text(f"({'' if asks else '允许:'}{allowed})",
+                     f" ({'' if asks else 'allowed: '}{allowed})")  # fmt: skip
+    told = f"{told.strip()} " if told else ""
+    return f"{head}\t{coded(result.code)}{told}{_reason(result.code)}"
 
 
 def _reason(code: str) -> str:

@@ -17,7 +17,7 @@ from deploy.local import note_path
 from deploy.local_kafka import LocalKafka, Say
 from deploy.pidfile import read_pidfile
 from deploy.rotation import rotate, tail
-from deploy.running import SEALER, STOP_SECONDS, TRAIL, health
+from deploy.running import SEALER, STOP_SECONDS, TRAIL, health, is_starting
 from deploy.settings import Settings
 from deploy.topics_admin import (
     Wanted,
@@ -166,7 +166,8 @@ class Stack:
         while time.monotonic() < deadline:
             if child.process.poll() is not None:
                 raise self._failed(child, "ended while starting", "启动时退出")
-            if health(self._settings, child.name) is not None:
+            said = health(self._settings, child.name)
+            if said is not None and not is_starting(said):
                 return
             time.sleep(0.05)
         raise self._failed(child, "does not answer", "没有响应")

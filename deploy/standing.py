@@ -19,7 +19,7 @@ from consumers.rows import Place
 from consumers.sink import TOPICS
 from deploy.errors import ShiluError
 from deploy.local import bootstrap
-from deploy.running import TRAIL, health, noted, started
+from deploy.running import TRAIL, health, is_starting, noted, started
 from deploy.seal_ahead import seal_ahead
 from deploy.seal_errors import seal_errors
 from deploy.settings import Settings
@@ -92,6 +92,8 @@ def _state(name: str, said: dict[str, Any] | None) -> str:
     if said is None:
         return "gone"
     if name == TRAIL:
+        if is_starting(said):
+            return "starting"
         return "running" if said["state"] in ("green", "behind") else str(said["state"])
     return "running" if said.get("ready", True) else "not_ready"
 

@@ -9,13 +9,14 @@ from deploy.lang import text
 
 _STATES = {
     "running": ("运行中", "running"),
+    "starting": ("正在启动,请稍候", "starting, in a moment it runs"),
     "not_ready": ("未就绪", "not ready"),
     "unknown": ("状态未知", "cannot tell how far it is"),
     "red": ("[bold red]红色[/]", "[bold red]red[/]"),
     "gone": ("[bold red]没有响应[/]", "[bold red]does not answer[/]"),
 }
 _REASONS = {
-    "catalogue_unread": ("登记簿尚未读完", "the catalogue is not read yet"),
+    "catalogue_unread": ("名册尚未读完", "the catalogue is not read yet"),
     "restoring": ("正在恢复分区", "restoring partition"),
     "stalled": ("有记录而没有提交的分区", "records and no commit in partition"),
     "assignment_differs": (

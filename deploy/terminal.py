@@ -15,6 +15,13 @@ from deploy.errors import ShiluError
 from deploy.topics_admin import in_words
 from producers.errors import ProducerError
 
+_IN_CHINESE: dict[type[OSError], str] = {
+    FileNotFoundError: "没有这个文件",
+    IsADirectoryError: "是文件夹",
+    NotADirectoryError: "路径中有一段不是文件夹",
+    PermissionError: "没有权限",
+}
+
 
 @contextmanager
 def broker_errors() -> Iterator[None]:
@@ -58,7 +65,7 @@ def _no_file(file: str, error: OSError) -> ShiluError:
     why = error.strerror or type(error).__name__
     return ShiluError(
         "no_file",
-        f"打不开文件 {file}({why}):请检查路径和权限。",
+        f"打不开文件 {file}({_IN_CHINESE.get(type(error), why)}):请检查路径和权限。",
         f"The file {file} cannot be opened ({why}): check its path and permissions.",
     )
 

@@ -6,8 +6,9 @@ from typing import Any
 from rich.console import Console
 
 from deploy.lang import language, text
+from deploy.quarantine_words import detail_in_words
 from deploy.tables import bar, cell, console, folded, table
-from deploy.wording import NAMED, heads, reason_word, word
+from deploy.wording import NAMED, heads, word
 
 _MOST_ROWS = 40
 
@@ -208,9 +209,9 @@ def show_quarantined(out: Console, quarantined: Sequence[Answer]) -> None:
     if not quarantined:
         return
     columns = (text("来源", "source"), text("键", "key"), text(">字节", ">bytes"),
-               text("原因", "reason"), text("说明", "meaning"))  # fmt: skip
+               text("所见", "reason"), text("原因", "meaning"))  # fmt: skip
     rows = [(q["source"], q["key"], q["value_size"],
-             f"{reason_word(q['reason'])} ({q['detail']})", sentence(q))
+             text(detail_in_words(q["detail"]), f"{q['reason']} ({q['detail']})"), sentence(q))
             for q in quarantined]  # fmt: skip
     out.print(table(text("隔离", "quarantine"), columns, rows))
 

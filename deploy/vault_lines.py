@@ -6,6 +6,7 @@ from typing import Any, BinaryIO
 from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.vault_errors import REFUSALS
+from deploy.wording import coded
 from schemas.strictjson import RepeatedField, loads
 
 LINE_BYTES_MAX = 16 * 1024
@@ -73,7 +74,8 @@ def sentence(result: dict[str, Any]) -> str:
     """What became of one line, for a person; never what was on it."""
     if result["status"] == "refused":
         why = text(*REFUSALS[result["code"]])
-        field = f" {result['field']}" if result["field"] else ""
-        return f"{result['line']}\t{text('退回', 'refused')}\t-\t[{result['code']}]{field} {why}"
+        field = f"{result['field']} " if result["field"] else ""
+        head = f"{result['line']}\t{text('退回', 'refused')}\t-\t"
+        return f"{head}{coded(result['code'])}{field}{why}"
     said = ("新登记", "registered") if result["status"] == "registered" else ("已登记", "known")
     return f"{result['line']}\t{text(*said)}\t{result['volunteer_id']}"

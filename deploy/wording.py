@@ -14,6 +14,11 @@ _ZH: Final = tuple(
         (r"(\d+) or more", r"不小于 \1"),
         (r"(.+), with offset, not before 2000", r"\1,须带时差,不早于 2000 年"),
         (r"(.+), with offset", r"\1,须带时差"),
+        (
+            r"'utf-8' codec can't decode byte (\w+) in position (\d+): .+",
+            r"第 \2 个字节 \1 不是 UTF-8",
+        ),
+        (r".+: line \d+ column (\d+) \(char \d+\)", r"从第 \1 列起不是 JSON"),
         (r"a JSON object in UTF-8", "UTF-8 的 JSON 对象"),
         (r"UTF-8, and this looks like GBK: (.+)", r"UTF-8;这里像是 GBK,请运行 \1"),
         (r"a JSON object", "一个 JSON 对象"),
@@ -164,6 +169,11 @@ def org_kind_word(kind: str | None) -> str | None:
     return _ORG_KINDS.get(kind, kind) if kind and language() == "zh" else kind
 
 
+def coded(code: str) -> str:
+    """A code in brackets before its sentence; in Chinese the sentence alone: `--json` has both."""
+    return "" if language() == "zh" else f"[{code}] "
+
+
 def reason_word(code: str) -> str:
     """A reason as the person reads it in a table: the first clause of its sentence in Chinese."""
     if language() == "zh" and code in REASONS:
@@ -177,7 +187,8 @@ _COLUMNS: Final = {
     "actor_id": "经办",
     "actor_ids": "经办", "decider_id": "决定人", "device_id": "设备", "session_id": "服务",
     "grant_id": "补录", "grants": "补录数", "minutes": "分钟", "service_date": "服务日期",
-    "recording_org_id": "记录组织", "host_org_id": "接待组织", "org_id": "组织", "name": "名称",
+    "recording_org_id": "记录组织", "recording_org_ids": "记录组织",
+    "host_org_id": "接待组织", "org_id": "组织", "name": "名称",
     "project_id": "项目", "activity_id": "活动", "site_id": "站点", "reason": "原因",
     "first": "首个", "second": "其次", "grants_of_actor": "其补录数", "the_other_way": "反向",
     "line_no": "行号", "state": "状态", "kind": "种类", "outcome": "结果",

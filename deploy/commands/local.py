@@ -24,6 +24,9 @@ from producers.connection import TIMESTAMP_TYPE
 from schemas.topics import CHECKINS
 
 _START_SECONDS = 180.0
+_SINK_STARTS_SECONDS = 10.0
+"""How long `status` waits for a sink that has only begun, also without --wait."""
+
 console = Console(highlight=False, soft_wrap=True)
 
 
@@ -169,11 +172,20 @@ def status(
     from deploy.standing_view import show_standing
 
     settings = Settings()
-    deadline = time.monotonic() + wait
-    found = standing(settings)
-    while not found["in_step"] and time.monotonic() < deadline:
+    began = time.monotonic()
+    while True:
+        patience = wait
+        try:
+            found = standing(settings)
+        except ShiluError as error:
+            if error.code != "no_broker" or time.monotonic() - began >= wait:
+                raise
+        else:
+            if "starting" in found["states"].values():
+                patience = max(wait, _SINK_STARTS_SECONDS)
+            if found["in_step"] or time.monotonic() - began >= patience:
+                break
         time.sleep(0.5)
-        found = standing(settings)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
     else:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from consumers.rows import TABLES
 from deploy.figures_view import show_exceptions
+from deploy.quarantine_words import detail_in_words as found_in_words
 from deploy.reconcile_words import checked_word, detail_in_words, difference_word
 from deploy.report_view import show_report
 from deploy.standing_view import show_standing
@@ -54,6 +56,37 @@ def test_every_kind_of_difference_and_its_detail_has_chinese_words() -> None:
         "posting 2, lines 3; totals: account service/effective 60, lines none",
     ):  # fmt: skip
         assert not codes(detail_in_words(detail)), detail_in_words(detail)
+
+
+def test_every_column_of_the_trail_has_a_chinese_name() -> None:
+    for table, schema in TABLES.items():
+        for name in schema.names:
+            said = detail_in_words(f"{table}: {name} 3 instead of 4")
+            assert re.fullmatch("[\u4e00-\u9fff]+:[\u4e00-\u9fff]+是 3,应为 4", said), said
+
+
+def test_what_was_found_in_a_quarantined_record_is_said_in_chinese() -> None:
+    """Fields of an event keep their names: that is what one corrects."""
+    binary = (CONSUMERS.parent / "schemas" / "binary.py").read_text("utf-8")
+    broken = re.findall(r'raise (?:Malformed|NotCanonical)\("(.+?)"\)', binary)
+    assert len(broken) > 12, broken
+    for detail in (
+        *(f"CheckedIn: {said}" for said in broken),
+        "CheckedIn on service.hours, belongs on service.checkins",
+        "partition 3, belongs in 4",
+        "key 'v-1', volunteer_id 'v-2'",
+        "5 bytes",
+        "17000 bytes, at most 16384",
+        "the record v-1 would have 9 bytes, at most 8",
+        "occurred_at=2025-03-01T10:00:00+08:00, received 2025-03-01T09:00:00+08:00",
+        "sent_at=1, allowed: 2000-01-01 to 2199-12-31",
+        "volunteer_id, allowed: no identity number, telephone number or name",
+        "sent on from service.checkins/3/4; key 'v-1', volunteer_id 'v-2'",
+    ):
+        said = re.sub(r"volunteer_id|occurred_at|sent_at", "", found_in_words(detail))
+        assert re.search("[\u4e00-\u9fff]", said)
+        assert not codes(said), said
+    assert found_in_words("nothing known") == "nothing known"
 
 
 def test_a_reconciliation_says_no_code(capsys: pytest.CaptureFixture[str]) -> None:

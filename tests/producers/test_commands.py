@@ -118,7 +118,8 @@ def test_emit_exits_0_only_if_every_line_was_acknowledged(
     bad = shilu("emit", str(file), at=at)
     assert bad.exit_code == 1
     first, summary = bad.stdout.splitlines()
-    assert first.startswith("2\trefused\t-\t[unknown_type] type = CheckedOff (allowed: ")
+    named = "[unknown_type] type = CheckedOff (did you mean CheckedOut?) "
+    assert first.startswith(f"2\trefused\t-\t{named}")
     assert first.endswith("see the type names in docs/events.md.")
     assert summary == "2 lines accepted, 1 refused"
 
@@ -132,7 +133,7 @@ def test_emit_speaks_chinese_and_lists_every_line_when_asked(producer_time: Brok
     )  # fmt: skip
     first, second, summary = result.stdout.splitlines()
     assert first.startswith(f"1\t已接收\t{event.event_id}\t{CHECKINS} ")
-    assert second.startswith("2\t退回\t-\t[unknown_type] type = None(允许:")
+    assert second.startswith("2\t退回\t-\ttype = None(允许:")
     assert summary == "已接收 1 行,退回 1 行"
 
 

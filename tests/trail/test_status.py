@@ -13,13 +13,15 @@ from typing import Any
 
 import psutil
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from kafka.admin import KafkaAdminClient
 
 from deploy.asking import EXIT_NOT_THERE
 from deploy.broker import Broker
 from deploy.pidfile import write_pidfile
-from schemas.topics import ALL, HOURS, QUARANTINE
+from deploy.settings import Settings
+from schemas.topics import ALL, CHECKINS, HOURS, PARTITIONS, QUARANTINE
 from tests.trail.book import Book, line
 from tests.trail.fill import Sender
 from tests.trail.running import copied, health, shilu_here, sink_process, until
@@ -75,6 +77,28 @@ def test_a_sink_that_was_killed_is_missed_and_its_lag_counted_whoever_started_it
     shilu_here(tmp_path, cluster.bootstrap, "down")
     code, found = status(tmp_path, cluster)
     assert (code, found["states"], found["trail_behind"]) == (1, {}, 4)
+
+
+def test_what_the_group_committed_says_nothing_about_how_far_the_ledger_is(
+    cluster: Broker, book: Book, sender: Sender, tmp_path: Path
+) -> None:
+    """Offsets of a group expire and can be deleted; the ledger's own positions are what counts."""
+    sender.send(book)
+    group = Settings().app_id
+    places = [TopicPartition(CHECKINS, n) for n in range(PARTITIONS)]
+    with sink_process(tmp_path, cluster.bootstrap):
+        for offset in (0, 1):
+            worker = Consumer({"bootstrap.servers": cluster.bootstrap, "group.id": group})
+            worker.commit(offsets=[TopicPartition(CHECKINS, p.partition, offset) for p in places],
+                          asynchronous=False)  # fmt: skip
+            worker.close()
+            code, found = status(tmp_path, cluster, "--wait", "20")
+            assert (found["worker_behind"], found["partitions"]) == (0, [])
+            assert found["trail_behind"] == 0
+        admin = AdminClient({"bootstrap.servers": cluster.bootstrap})
+        admin.delete_consumer_groups([group])[group].result()
+        code, found = status(tmp_path, cluster, "--wait", "20")
+        assert (code, found["worker_behind"], found["behind"]) == (0, 0, 0)
 
 
 def test_a_home_without_sink_and_key_says_so(
