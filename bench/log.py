@@ -23,7 +23,7 @@ from schemas.topics import CATALOGUE, FACTS, PARTITIONS
 TOPICS = (*FACTS, CATALOGUE)
 
 _ROOT = Path(__file__).parents[1]
-_MADE_BY = ("schemas/ids.lock.json", "bench/log.py", "bench/hot.py", "producers/*.py")
+_MADE_BY = ("schemas/ids.lock.json", "bench/log.py", "bench/hot.py", "producers/**/*.py")
 _HEAD = struct.Struct("<BBqHI")
 _TOLD_EVERY = 2_000
 

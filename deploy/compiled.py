@@ -12,7 +12,7 @@ def modules(root: Path = ROOT) -> dict[Path, Path]:
     """Source -> compiled module, for those that are compiled."""
     found = {}
     for folder in FOLDERS:
-        for module in (root / folder).glob("*.so"):
+        for module in (root / folder).rglob("*.so"):
             found[module.with_name(module.name.partition(".")[0] + ".py")] = module
     return found
 

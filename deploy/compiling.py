@@ -19,16 +19,21 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from deploy.compiled import ROOT
+from deploy.compiled import FOLDERS, ROOT
 from deploy.jars import cache_dir
 from deploy.lang import text
 
 _SOURCES: Final = (
-    "schemas/*.py", "ledger/*.py",
-    *(f"streams/{name}.py" for name in ("batch", "forms", "pages", "store")),
-)  # fmt: skip
+    "schemas/**/*.py",
+    "ledger/**/*.py",
+    "streams/batch.py",
+    "streams/forms.py",
+    "streams/pages.py",
+    "streams/store.py",
+    "streams/wakes.py",
+)
 _SHARED: Final = "*__mypyc*.so"
-_BUILT: Final = (_SHARED, "schemas/*.so", "ledger/*.so", "streams/*.so")
+_BUILT: Final = (_SHARED, *(f"{folder}/**/*.so" for folder in FOLDERS))
 _KEPT_MAX: Final = 4
 _TOLD_SECONDS: Final = 10.0
 
@@ -38,11 +43,15 @@ def core_key(root: Path = ROOT) -> str:
     said = [sys.version, platform.machine(), str(sysconfig.get_config_var("SOABI")),
             str(sysconfig.get_config_var("CC")), *platform.libc_ver()]  # fmt: skip
     digest = sha256("\n".join(said).encode())
-    paths = {path for pattern in _SOURCES for path in root.glob(pattern)}
-    for path in [*sorted(paths), root / "setup.py", root / "pyproject.toml"]:
+    for path in [*sources(root), root / "setup.py", root / "pyproject.toml"]:
         digest.update(f"\n{path.relative_to(root)} {path.stat().st_size}\n".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:24]
+
+
+def sources(root: Path = ROOT) -> list[Path]:
+    """What is compiled, and what stands beside it and may be imported by it."""
+    return sorted({path for pattern in _SOURCES for path in root.glob(pattern)})
 
 
 def built(root: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from deploy import compiling
 from deploy.compiled import ROOT, require_fresh
-from deploy.compiling import built, core_key, keep, restore, share
+from deploy.compiling import built, core_key, keep, restore, share, sources
 
 
 @pytest.fixture
@@ -66,6 +67,22 @@ def test_any_change_of_what_it_comes_from_is_another_core(tree: Path) -> None:
     (tree / "ledger/new.py").write_text("")
     seen.add(core_key(tree))
     assert len(seen) == 7
+
+
+def test_everything_that_is_compiled_makes_another_core_and_is_built_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("SHILU_COMPILE", "0")
+    monkeypatch.setattr("setuptools.setup", lambda **_: None)
+    compiled = {ROOT / name for name in runpy.run_path("setup.py")["CORE"]}
+    assert ROOT / "ledger" / "rules.py" in compiled
+    assert compiled <= set(sources())
+    asked = subprocess.run(
+        ["make", "-s", "--eval", "core: ; @echo $(CORE)", "core"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert compiled <= {ROOT / name for name in asked.stdout.split()}
 
 
 def test_nothing_kept_is_nothing_restored_and_old_ones_go(tree: Path, tmp_path: Path) -> None:

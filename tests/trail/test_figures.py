@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-import consumers.anomalies as anomalies_module
+import consumers
 from consumers.anomalies import USUAL, anomalies
 from consumers.exceptions import exceptions
 from consumers.headcounts import headcount
@@ -100,7 +100,7 @@ def test_every_newest_and_every_sample_of_the_trail_has_a_key_of_its_own() -> No
         r"arg(?:Max|Min)\(\s*[\w.]+, [\w.]*recorded_at\)|group\w*Array\(\d+\)|anyLast|"
         r"ORDER BY [\w.]*recorded(?:_at)?(?: DESC)?[\"']"
     )
-    for path in sorted((Path(anomalies_module.__file__).parent).glob("*.py")):
+    for path in sorted(Path(str(consumers.__file__)).parent.rglob("*.py")):
         text = re.sub(r'"\s*f?"', "", path.read_text(encoding="utf-8"))
         assert loose.findall(text) == [], path.name
 
