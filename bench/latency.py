@@ -26,7 +26,7 @@ from rich.console import Console
 from bench.material import history
 from bench.processes import shilu
 from bench.report import machine, table, write
-from consumers.ask import At, find_owner
+from consumers.api.trail_client import At, find_owner
 from deploy.broker import Broker
 from deploy.topics_admin import Wanted, create
 from producers.simulate import Sending

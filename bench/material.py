@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import ClassVar
 
-from consumers.rows import Record
+from consumers.trail.rows import Record
 from ledger.catalogue import Catalogue
 from producers.simulate import Plan, Sending, simulate
 from schemas.times import day

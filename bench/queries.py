@@ -24,7 +24,7 @@ from bench import postgres
 from bench.material import folded, history
 from bench.report import machine, table, write
 from bench.stores import Store, in_duckdb, in_postgres, in_trail
-from consumers.rows import arrow, rows_of
+from consumers.trail.rows import arrow, rows_of
 from schemas.times import DAY
 
 BASE_EVENTS = 40_000

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from bench import postgres
-from consumers.rows import TABLES
-from consumers.trail import Trail, open_trail
+from consumers.trail.rows import TABLES
+from consumers.trail.store import Trail, open_trail
 
 TEXT_COLUMNS = [field.name for field in TABLES["line"] if field.type == pa.binary()]
 _POSTGRES = {pa.int64(): "bigint", pa.binary(): "text", pa.date32(): "date"}

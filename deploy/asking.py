@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final, get_args
 
 import typer
 
-from consumers.measures import By
-from consumers.nearest import What
+from consumers.questions.facts.nearest import What
+from consumers.questions.hours.measures import By
 from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.settings import Settings
@@ -80,7 +80,7 @@ def ask(question: str, **arguments: Any) -> Any:
     One that is an object says under `positions` up to which offset of each topic-partition the
     trail had everything when it was asked: the answer is true of that, and maybe of more.
     """
-    from consumers.ask import At, reader
+    from consumers.api.trail_client import At, reader
     from deploy.trail_errors import trail_errors
 
     settings = Settings()

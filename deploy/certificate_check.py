@@ -10,13 +10,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from consumers import keyring
-from consumers.ask import At, ask
-from consumers.certificate import number_in_qr, number_of, short_digest
-from consumers.credential import BYTES_MAX, Credential, opened, opened_pdf
-from consumers.keyring import KeyringError
-from consumers.notes import VerifierKey
-from consumers.trail import TrailError
+from consumers.api.trail_client import At, ask
+from consumers.certificates.certificate import number_in_qr, number_of, short_digest
+from consumers.certificates.credential import BYTES_MAX, Credential, opened, opened_pdf
+from consumers.signing import keyring
+from consumers.signing.keyring import KeyringError
+from consumers.signing.notes import VerifierKey
+from consumers.trail.store import TrailError
 from deploy.certificate_errors import certificate_errors, refusal
 from deploy.settings import Settings
 from schemas.times import iso_date

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from consumers.certificate import BadNumber
-from consumers.credential import BadCredential
+from consumers.certificates.certificate import BadNumber
+from consumers.certificates.credential import BadCredential
 from deploy.errors import ShiluError
 from deploy.seal_errors import seal_errors
 

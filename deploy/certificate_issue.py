@@ -8,9 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from consumers import keyring
-from consumers.ask import At, ask
-from consumers.certificate import (
+from consumers.api.trail_client import At, ask
+from consumers.certificates.certificate import (
     RANDOM_BYTES,
     Named,
     Row,
@@ -21,11 +20,12 @@ from consumers.certificate import (
     qr_text,
     short_digest,
 )
-from consumers.certificate_page import Attached, BadFont, NoGlyph, page
-from consumers.credential import placeholder, sealed, sign
-from consumers.notes import Checkpoint, SignerKey
-from consumers.proofs import prove
-from consumers.tiles import put
+from consumers.certificates.certificate_page import Attached, BadFont, NoGlyph, page
+from consumers.certificates.credential import placeholder, sealed, sign
+from consumers.seal.proofs import prove
+from consumers.seal.tiles import put
+from consumers.signing import keyring
+from consumers.signing.notes import Checkpoint, SignerKey
 from deploy.certificate_errors import certificate_errors, refusal
 from deploy.errors import ShiluError
 from deploy.local import bootstrap

@@ -12,12 +12,12 @@ from contextlib import closing, suppress
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError
 
-from consumers.gaps import GAP_ACCEPTED, Gap, accepted, home_of
-from consumers.lag import Lag, ledger_positions, measure, state_in
-from consumers.log import Log
-from consumers.newest import newest
-from consumers.rows import Place, Record
-from consumers.sink import TOPICS
+from consumers.kafka.gaps import GAP_ACCEPTED, Gap, accepted, home_of
+from consumers.kafka.reader import Log
+from consumers.reconcile.lag import Lag, ledger_positions, measure, state_in
+from consumers.seal.published import newest
+from consumers.trail.rows import Place, Record
+from consumers.trail.sink import TOPICS
 from deploy.errors import ShiluError
 from deploy.local import bootstrap
 from deploy.settings import Settings

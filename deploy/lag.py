@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from consumers.lag import Lag
+    from consumers.reconcile.lag import Lag
 
 
 def worker_lag(bootstrap: str) -> "list[Lag]":
@@ -18,8 +18,8 @@ def worker_lag(bootstrap: str) -> "list[Lag]":
 def worker_lags(bootstrap: str) -> "Iterator[list[Lag]]":
     """The same each time it is asked, over one connection; raises as `worker_lag`."""
     # What reads the log takes a second to import.
-    from consumers.lag import ledger_positions, measure
-    from consumers.log import Log
+    from consumers.kafka.reader import Log
+    from consumers.reconcile.lag import ledger_positions, measure
     from deploy.trail_errors import trail_errors
 
     with trail_errors(), Log(bootstrap) as log:

@@ -31,7 +31,7 @@ class Outcomes:
 
     def __init__(self, bootstrap: str) -> None:
         # Here, because who only sends need not have what the log is read with.
-        from consumers.log import Log
+        from consumers.kafka.reader import Log
 
         self._log = Log(bootstrap, follows=True)
         try:

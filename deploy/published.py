@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import typer
 
-from consumers.catalogued import Outcome, outcomes_until
-from consumers.log import Log
+from consumers.kafka.reader import Log
+from consumers.questions.facts.catalogued import Outcome, outcomes_until
 from deploy.lang import text
 from deploy.seal_errors import seal_errors
 from producers.emit import Result

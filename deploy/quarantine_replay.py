@@ -10,10 +10,10 @@ import time
 from hashlib import blake2b
 from typing import Any
 
-from consumers.log import Log
-from consumers.origins import first_recorded
-from consumers.rows import Place
-from consumers.rows import Record as Raw
+from consumers.kafka.origins import first_recorded
+from consumers.kafka.reader import Log
+from consumers.trail.rows import Place
+from consumers.trail.rows import Record as Raw
 from deploy.asking import ask
 from deploy.errors import ShiluError
 from deploy.local import bootstrap

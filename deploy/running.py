@@ -12,7 +12,7 @@ from deploy.pidfile import lives, read_pidfile
 from deploy.settings import Settings
 
 if TYPE_CHECKING:
-    from consumers.ask import Owner
+    from consumers.api.trail_client import Owner
 
 STOP_SECONDS = 12.0
 """How long a process may take to end before it is killed."""
@@ -59,7 +59,7 @@ def health(settings: Settings, name: str) -> dict[str, Any] | None:
 
 def _trail_owner(settings: Settings) -> "Owner | None":
     # The engine takes a second to import, and `shilu --help` needs none of it.
-    from consumers.ask import At, find_owner
+    from consumers.api.trail_client import At, find_owner
 
     return find_owner(At(settings.place))
 

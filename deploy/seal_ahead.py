@@ -6,11 +6,11 @@ Published checkpoints are in the log themselves: what makes it shorter may take 
 import json
 from pathlib import Path
 
-from consumers import keyring
-from consumers.log import Log
-from consumers.newest import entries, unsealed
-from consumers.rows import Place
-from consumers.sealed_logs import SEALED, log_of
+from consumers.kafka.reader import Log
+from consumers.seal.log_names import SEALED, log_of
+from consumers.seal.published import entries, unsealed
+from consumers.signing import keyring
+from consumers.trail.rows import Place
 from deploy.seal_process import has_keys, keys_of
 from deploy.settings import Settings
 

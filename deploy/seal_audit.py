@@ -11,12 +11,12 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from consumers import keyring
-from consumers.ask import At, reader
-from consumers.bundle import export
-from consumers.keyring import PublicKeys
-from consumers.notes import VerifierKey
-from consumers.verify import verify
+from consumers.api.trail_client import At, reader
+from consumers.bundle.export import export
+from consumers.bundle.verify import verify
+from consumers.signing import keyring
+from consumers.signing.keyring import PublicKeys
+from consumers.signing.notes import VerifierKey
 from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.seal_errors import seal_errors

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from consumers.keyring import KeyringError
-from consumers.notes import BadNote
-from consumers.proofs import NotSealed
-from consumers.seal import SealError
-from consumers.tiles import TilesDiffer
+from consumers.seal.proofs import NotSealed
+from consumers.seal.sealed_log import SealError
+from consumers.seal.tiles import TilesDiffer
+from consumers.signing.keyring import KeyringError
+from consumers.signing.notes import BadNote
 from deploy.errors import ShiluError
 from deploy.trail_errors import trail_errors
 from ledger.merkle import ProofError

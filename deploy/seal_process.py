@@ -12,14 +12,14 @@ from pathlib import Path
 
 import typer
 
-from consumers import keyring
-from consumers.log import Log
-from consumers.newest import unsealed
-from consumers.notes import VerifierKey
-from consumers.seal import SealError
-from consumers.sealer import Sealer, Terms, holding
+from consumers.kafka.reader import Log
+from consumers.seal.published import unsealed
+from consumers.seal.sealed_log import SealError
+from consumers.seal.sealer import Sealer, Terms, holding
+from consumers.seal.witness_client import Witness
+from consumers.signing import keyring
+from consumers.signing.notes import VerifierKey
 from consumers.watchdog import Watchdog
-from consumers.witnesses import Witness
 from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.local import bootstrap, forget_process, note_process

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from consumers import keyring
-from consumers.ask import At, ask
-from consumers.notes import VerifierKey
-from consumers.proofs import as_json, prove, verify_proof
-from consumers.tiles import put
+from consumers.api.trail_client import At, ask
+from consumers.seal.proofs import as_json, prove, verify_proof
+from consumers.seal.tiles import put
+from consumers.signing import keyring
+from consumers.signing.notes import VerifierKey
 from deploy.errors import ShiluError
 from deploy.seal_errors import seal_errors
 from deploy.settings import Settings

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from consumers.replay import Manner, replay
+from consumers.reconcile.replay import Manner, replay
 from deploy.lang import text
 from deploy.local import bootstrap
 from deploy.seal_errors import seal_errors

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from consumers import keyring
-from consumers.lag import measure
-from consumers.log import Log
-from consumers.sealer import holding
-from consumers.sink import TOPICS
+from consumers.kafka.reader import Log
+from consumers.reconcile.lag import measure
+from consumers.seal.sealer import holding
+from consumers.signing import keyring
+from consumers.trail.sink import TOPICS
 from deploy.errors import ShiluError
 from deploy.local import bootstrap
 from deploy.running import SEALER, TRAIL, running

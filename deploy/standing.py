@@ -11,12 +11,12 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from consumers.gaps import Gap, accepted
-from consumers.lag import Lag, ledger_positions, measure, open_transactions, total
-from consumers.log import Log
-from consumers.newest import unsealed
-from consumers.rows import Place
-from consumers.sink import TOPICS
+from consumers.kafka.gaps import Gap, accepted
+from consumers.kafka.reader import Log
+from consumers.reconcile.lag import Lag, ledger_positions, measure, open_transactions, total
+from consumers.seal.published import unsealed
+from consumers.trail.rows import Place
+from consumers.trail.sink import TOPICS
 from deploy.errors import ShiluError
 from deploy.local import bootstrap
 from deploy.running import TRAIL, health, noted, started
@@ -98,7 +98,7 @@ def _state(name: str, said: dict[str, Any] | None) -> str:
 
 def _sealed(settings: Settings, log: Log, missing: Sequence[str]) -> dict[str, int] | None:
     """Log -> entries that no checkpoint covers; None where there is no key to seal with."""
-    from consumers import keyring
+    from consumers.signing import keyring
     from deploy.seal_process import has_keys, keys_of
 
     if not has_keys(settings):

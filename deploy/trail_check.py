@@ -15,13 +15,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from consumers.ask import At, Opened, reader
-from consumers.lag import Lag, measure
-from consumers.log import Log, LogError
-from consumers.reconcile import reconcile
-from consumers.rows import Record
-from consumers.sink import TOPICS
-from consumers.tail import coming, described, newest, oldest
+from consumers.api.trail_client import At, Opened, reader
+from consumers.kafka.reader import Log, LogError
+from consumers.kafka.tail import coming, described, newest, oldest
+from consumers.reconcile.lag import Lag, measure
+from consumers.reconcile.reconcile import reconcile
+from consumers.trail.rows import Record
+from consumers.trail.sink import TOPICS
 from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.local import bootstrap

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from consumers.answers import BadQuestion
-from consumers.log import LogError
-from consumers.resume import SinkError
-from consumers.trail import TrailError
+from consumers.api.questions_by_name import BadQuestion
+from consumers.kafka.reader import LogError
+from consumers.trail.resume import SinkError
+from consumers.trail.store import TrailError
 from deploy.errors import ShiluError
 
 _TEXTS = {

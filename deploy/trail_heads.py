@@ -2,8 +2,8 @@
 
 import httpx
 
-from consumers.ask import At, reader
-from consumers.trail import TrailError
+from consumers.api.trail_client import At, reader
+from consumers.trail.store import TrailError
 from deploy.settings import Settings
 
 

@@ -7,12 +7,12 @@ import time
 
 from rich.console import Console
 
-from consumers.ask import At, find_owner
-from consumers.log import Log
-from consumers.progress import Progress
-from consumers.service import serving
-from consumers.sink import Sink
-from consumers.trail import Trail, TrailLocked, open_trail
+from consumers.api.trail_client import At, find_owner
+from consumers.api.trail_server import serving
+from consumers.kafka.reader import Log
+from consumers.trail.progress import Progress
+from consumers.trail.sink import Sink
+from consumers.trail.store import Trail, TrailLocked, open_trail
 from consumers.watchdog import Watchdog
 from deploy.lang import text
 from deploy.local import bootstrap

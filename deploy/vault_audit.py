@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from consumers.ask import At, reader
+from consumers.api.trail_client import At, reader
 from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.settings import Settings

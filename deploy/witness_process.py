@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import typer
 import uvicorn
 
-from consumers import keyring
-from consumers.notes import COSIGNATURE, VerifierKey
-from consumers.witness import Witness, build
+from consumers.seal.witness_server import Witness, build
+from consumers.signing import keyring
+from consumers.signing.notes import COSIGNATURE, VerifierKey
 from deploy.seal_errors import seal_errors
 from deploy.settings import Settings
 

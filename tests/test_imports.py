@@ -163,7 +163,7 @@ WHOLE = "ledger/ counts in whole numbers:"
     [
         ("schemas/x.py", "import ledger.rules", f"schemas/ {NO} ledger/"),
         ("ledger/x.py", "from streams.app import build", f"ledger/ {NO} streams/"),
-        ("producers/x.py", "import consumers.trail", f"producers/ {NO} consumers/"),
+        ("producers/x.py", "import consumers.trail.store", f"producers/ {NO} consumers/"),
         ("producers/x.py", "import streams", f"producers/ {NO} streams/"),
         ("streams/x.py", "from producers import client", f"streams/ {NO} producers/"),
         ("streams/x.py", "import consumers", f"streams/ {NO} consumers/"),

@@ -132,7 +132,7 @@ def issue(
     as_json: _Json = False,
 ) -> None:
     """The name goes on paper only: not into the ledger, the QR code, the credential or a log."""
-    from consumers.certificate import number_of
+    from consumers.certificates.certificate import number_of
     from deploy.certificate_errors import certificate_errors
     from deploy.certificate_issue import Wish
     from deploy.certificate_issue import issue as issue_one
@@ -210,7 +210,7 @@ def revoke(
     as_json: _Json = False,
 ) -> None:
     """What it said stays readable; a check answers `revoked` from then on."""
-    from consumers.certificate import number_of
+    from consumers.certificates.certificate import number_of
     from deploy.certificate_errors import certificate_errors
     from deploy.certificate_issue import revoke as revoke_one
 

@@ -152,7 +152,7 @@ def _fill(settings: Settings, stack: Stack, steps: Steps, events: int, seed: int
 
 def _shown(here: Settings, steps: Steps) -> Told:
     """What the ledger answers, and what proves it."""
-    from consumers.ask import At, ask
+    from consumers.api.trail_client import At, ask
     from deploy.report_view import show_report
     from deploy.showing import alter_a_copy, certify
     from deploy.trail_check import check

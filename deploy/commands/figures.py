@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from consumers.headcounts import CountBy
+from consumers.questions.hours.headcounts import CountBy
 from deploy.asking import (
     AsOf,
     DivideBy,

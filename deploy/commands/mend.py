@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 def accept_gap(reason: _Reason, by: _By = "") -> None:
     """Every gap that `shilu status` and `shilu reconcile` name; ledger and trail then go on."""
     # The trail's engine takes a second to import.
-    from consumers.ask import asker
+    from consumers.api.trail_client import asker
     from deploy.gap_accept import accept_gaps
 
     for gap in accept_gaps(Settings(), reason, by or asker()):
@@ -51,7 +51,7 @@ def accept_gap(reason: _Reason, by: _By = "") -> None:
 
 def set_aside(reason: _Reason, by: _By = "") -> None:
     """Nothing is deleted: see why.json in the folder that is printed."""
-    from consumers.ask import asker
+    from consumers.api.trail_client import asker
     from deploy.set_aside import set_aside as move
 
     record = move(Settings(), reason, by or asker())

@@ -42,7 +42,7 @@ def keys_init(
     ] = "shilu.local/hours",
 ) -> None:
     """Auditors keep the line that this prints."""
-    from consumers import keyring
+    from consumers.signing import keyring
     from deploy.seal_errors import seal_errors
 
     with seal_errors():
@@ -51,7 +51,7 @@ def keys_init(
 
 def keys_rotate() -> None:
     """The statement signed by both keys goes into every bundle."""
-    from consumers import keyring
+    from consumers.signing import keyring
     from deploy.seal_errors import seal_errors
 
     with seal_errors():
@@ -60,7 +60,7 @@ def keys_rotate() -> None:
 
 def keys_show() -> None:
     """One line for each key, oldest first."""
-    from consumers import keyring
+    from consumers.signing import keyring
     from deploy.seal_errors import seal_errors
 
     with seal_errors():

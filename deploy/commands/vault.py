@@ -235,7 +235,7 @@ def forget(
 
 
 def _ledger_of(volunteer_id: str) -> dict[str, Any]:
-    from consumers.ask import At, reader
+    from consumers.api.trail_client import At, reader
     from deploy.trail_errors import trail_errors
 
     settings = Settings()

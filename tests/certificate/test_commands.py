@@ -13,8 +13,8 @@ import pypdfium2
 import pytest
 import zxingcpp
 
-from consumers.log import Log
-from consumers.rows import Place
+from consumers.kafka.reader import Log
+from consumers.trail.rows import Place
 from deploy.broker import Broker
 from schemas.codec import decode_event
 from schemas.events import CertificateIssued, CertificateRevoked, VolunteerErased

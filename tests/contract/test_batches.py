@@ -13,7 +13,7 @@ from aiokafka.record.util import calc_crc32c
 from kafka.consumer import fetcher as kafka_fetcher
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 
-from consumers.inflating import guard as guard_kafka
+from consumers.kafka.decompression import guard as guard_kafka
 from schemas.batches import (
     INFLATED_BYTES_MAX,
     RECORD_BYTES_MAX,

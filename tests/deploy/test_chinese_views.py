@@ -13,7 +13,7 @@ from deploy.standing_view import show_standing
 from deploy.wording import reason_word
 from schemas.reasons import REASONS
 
-CONSUMERS = Path(__file__).parents[2] / "consumers"
+RECONCILE = Path(__file__).parents[2] / "consumers" / "reconcile"
 _CODE = re.compile(r"\b[a-z]{3,}(?:_[a-z]+)*\b")
 _ALLOWED = re.compile(
     r"(?:service|ledger|registry)\.\w+(/\d+)*|\bworker-1\b|\btrail\b|\bsealer\b|\bv-\w+|\be-\w+"
@@ -32,8 +32,10 @@ def codes(said: str) -> list[str]:
 
 
 def test_every_kind_of_difference_and_its_detail_has_chinese_words() -> None:
-    sources = "".join((CONSUMERS / f"{name}.py").read_text("utf-8")
-                      for name in ("copies", "balances", "outcomes", "reconcile"))  # fmt: skip
+    sources = "".join(
+        (RECONCILE / f"{name}.py").read_text("utf-8")
+        for name in ("trail_diff", "account_diff", "outcomes", "reconcile")
+    )
     found = set(re.findall(r'Difference\(\s*"(\w+)"', sources))
     found |= set(re.findall(r'\bcode(?:, detail)? = "(\w+)"', sources))
     found |= {"index_gap", "index_repeat", "posting_without_record", "quarantine_without_record"}

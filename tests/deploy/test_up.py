@@ -13,7 +13,7 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from consumers.log import Log
+from consumers.kafka.reader import Log
 from deploy.broker import Broker
 from deploy.pidfile import lives
 from schemas.topics import CHECKINS

@@ -115,7 +115,7 @@ def test_a_posting_is_told_in_chinese_with_names_beside_ids_and_no_sentence_is_c
 
 
 def test_an_answer_names_what_it_mentions_however_deep() -> None:
-    from consumers.naming import names_beside
+    from consumers.questions.facts.naming import names_beside
 
     def query(sql: str, **values: Any) -> list[dict[str, Any]]:
         assert "FROM catalogue" in sql

@@ -13,7 +13,7 @@ from pathlib import Path
 from kafka import KafkaProducer
 
 from bench.words import health, last_words
-from consumers.ask import At, find_owner
+from consumers.api.trail_client import At, find_owner
 from deploy.broker import Broker
 from deploy.lag import worker_lag
 from producers.simulate import Plan, Sending, simulate

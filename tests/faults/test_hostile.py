@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from consumers.ask import At, find_owner
-from consumers.log import Log
-from consumers.rows import Place
+from consumers.api.trail_client import At, find_owner
+from consumers.kafka.reader import Log
+from consumers.trail.rows import Place
 from schemas.codec import LATEST, decode_output, encode
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE, CHECKINS, KEY_OF, PARTITIONS, POSTINGS, VALUE_BYTES_MAX

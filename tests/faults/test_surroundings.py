@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import pytest
 from confluent_kafka import Producer
 
-from consumers import keyring
-from consumers.log import Log
-from consumers.newest import unsealed
-from consumers.notes import Checkpoint, Note
+from consumers.kafka.reader import Log
+from consumers.seal.published import unsealed
+from consumers.signing import keyring
+from consumers.signing.notes import Checkpoint, Note
 from schemas.codec import decode_output
 from schemas.events import Event
 from schemas.posting import Posting, Quarantined

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumers.cell_bytes import whole, wholes
-from consumers.cells import form_of, items, newest_form, titled
+from consumers.bundle.cell_bytes import whole, wholes
+from consumers.bundle.cells import form_of, items, newest_form, titled
 from schemas.codec import decode_raw, encode
 from schemas.posting import Line, Posting
 from schemas.validity import EARLIEST, LATEST

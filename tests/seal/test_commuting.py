@@ -4,8 +4,8 @@ from collections import deque
 from dataclasses import replace
 from typing import Any, cast
 
-from consumers import replay
-from consumers.rows import Record
+from consumers.reconcile import replay
+from consumers.trail.rows import Record
 from ledger.record import Record as Entry
 from schemas.codec import encode
 from schemas.events import Event

@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import Producer
 from kafka import KafkaProducer
 
-from consumers import keyring
+from consumers.signing import keyring
 from schemas.codec import decode_output, encode
 from schemas.posting import Posting
 from schemas.topics import POSTINGS

@@ -8,9 +8,9 @@ from aiokafka.errors import KafkaTimeoutError
 
 import ledger.publish
 import streams.catalogue
-from consumers.registry import catalogue as catalogue_of
-from consumers.replay import _learn
-from consumers.rows import Record as Raw
+from consumers.questions.facts.catalogue_view import catalogue as catalogue_of
+from consumers.reconcile.replay import _learn
+from consumers.trail.rows import Record as Raw
 from ledger.catalogue import Catalogue
 from ledger.replay import replay
 from schemas.codec import encode

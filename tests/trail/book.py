@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from consumers.rows import Place, Record
+from consumers.trail.rows import Place, Record
 from schemas.codec import encode
 from schemas.events import (
     Actor,

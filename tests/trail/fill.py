@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 from confluent_kafka import Producer
 
-from consumers.rows import Record, Row, arrow, rows_of
-from consumers.sink import WRITE_ORDER
-from consumers.trail import Trail
+from consumers.trail.rows import Record, Row, arrow, rows_of
+from consumers.trail.sink import WRITE_ORDER
+from consumers.trail.store import Trail
 from schemas.codec import encode
 from schemas.posting import Posting
 from schemas.topics import ACCOUNTS, POSTINGS, QUARANTINE

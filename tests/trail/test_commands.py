@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from consumers.ask import At
-from consumers.progress import Progress
-from consumers.service import serving
-from consumers.trail import open_trail
+from consumers.api.trail_client import At
+from consumers.api.trail_server import serving
+from consumers.trail.progress import Progress
+from consumers.trail.store import open_trail
 from deploy.broker import Broker
 from deploy.errors import ShiluError
 from deploy.tables import cell

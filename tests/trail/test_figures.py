@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 import consumers
-from consumers.anomalies import USUAL, anomalies
-from consumers.exceptions import exceptions
-from consumers.headcounts import headcount
-from consumers.histories import explain, trace
-from consumers.organisation import org
-from consumers.overdue import overdue
-from consumers.remedies import REMEDIES, WHO
-from consumers.trail import Trail, open_trail
-from consumers.waiting import waiting
+from consumers.questions.hours.headcounts import headcount
+from consumers.questions.hours.histories import explain, trace
+from consumers.questions.hours.organisation import org
+from consumers.questions.open_items.anomalies import USUAL, anomalies
+from consumers.questions.open_items.exceptions import exceptions
+from consumers.questions.open_items.open_items import waiting
+from consumers.questions.open_items.overdue import overdue
+from consumers.questions.open_items.remedies import REMEDIES, WHO
+from consumers.trail.store import Trail, open_trail
 from ledger.settling import HELD
 from schemas.events import Actor, Event
 from schemas.times import DAY, HOUR, MINUTE

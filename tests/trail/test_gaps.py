@@ -9,14 +9,14 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from consumers import keyring
-from consumers.ask import At, Opened
-from consumers.gaps import Gap, accepted
-from consumers.lag import partition_states
-from consumers.log import Log
-from consumers.resume import SinkError
-from consumers.rows import Place
-from consumers.trail import open_trail
+from consumers.api.trail_client import At, Opened
+from consumers.kafka.gaps import Gap, accepted
+from consumers.kafka.reader import Log
+from consumers.reconcile.lag import partition_states
+from consumers.signing import keyring
+from consumers.trail.resume import SinkError
+from consumers.trail.rows import Place
+from consumers.trail.store import open_trail
 from deploy.broker import Broker
 from schemas.codec import encode
 from schemas.posting import PartitionState, Position

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from consumers.ask import At, Opened, find_owner
-from consumers.log import Log
-from consumers.reconcile import reconcile
-from consumers.trail import open_trail
+from consumers.api.trail_client import At, Opened, find_owner
+from consumers.kafka.reader import Log
+from consumers.reconcile.reconcile import reconcile
+from consumers.trail.store import open_trail
 from deploy.broker import Broker
 from schemas.posting import Posting, Quarantined
 from tests.trail.book import random_book

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from consumers.answers import answer
-from consumers.trail import Trail
+from consumers.api.questions_by_name import answer
+from consumers.trail.store import Trail
 from schemas.times import DAY
 from tests.trail.book import MORNING, Book, line
 from tests.trail.fill import fill

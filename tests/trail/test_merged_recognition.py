@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, find, settings
 
-from consumers.evaluations import evaluations, unevaluated
-from consumers.recognition import benefit, recognition
-from consumers.trail import Trail
-from consumers.waiting import waiting
+from consumers.questions.open_items.open_items import waiting
+from consumers.questions.recognition.evaluations import evaluations, unevaluated
+from consumers.questions.recognition.recognition import benefit, recognition
+from consumers.trail.store import Trail
 from ledger.recognition import points_spent
 from schemas.events import Event, ProjectClosed, Score
 from schemas.times import DAY

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from consumers.exceptions import exceptions
-from consumers.trail import Trail
-from consumers.waiting import waiting
+from consumers.questions.open_items.exceptions import exceptions
+from consumers.questions.open_items.open_items import waiting
+from consumers.trail.store import Trail
 from ledger.account import Account
 from ledger.parts import whole
 from ledger.spans import Span

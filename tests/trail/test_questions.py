@@ -7,13 +7,13 @@ from typing import Any, get_args
 
 import pytest
 
-from consumers import questions
-from consumers.answers import BadQuestion, answer
-from consumers.exceptions import exceptions
-from consumers.histories import explain, trace
-from consumers.measures import By
-from consumers.questions import total
-from consumers.trail import Trail
+from consumers.api.questions_by_name import BadQuestion, answer
+from consumers.questions.hours import totals
+from consumers.questions.hours.histories import explain, trace
+from consumers.questions.hours.measures import By
+from consumers.questions.hours.totals import total
+from consumers.questions.open_items.exceptions import exceptions
+from consumers.trail.store import Trail
 from schemas.events import CheckedOut
 from schemas.reasons import REASONS
 from schemas.times import DAY, day, instant
@@ -123,7 +123,7 @@ def test_hostile_arguments_are_values_and_nothing_else(trail: Trail, text: str) 
     assert total(trail.query, text, by="org")["postings"] == 0
     assert explain(trail.query, text)["postings"] == []
     assert trace(trail.query, text)["copies"] == []
-    assert questions.quarantine_show(trail.query, text, 0, 0) == []
+    assert totals.quarantine_show(trail.query, text, 0, 0) == []
     assert answer(trail, "total", {"volunteer_id": text}, asker=text)["minutes"] == 0
     (logged,) = trail.query("SELECT asker, arguments FROM access_log")
     assert logged["asker"] == text
@@ -299,13 +299,13 @@ def test_a_quarantined_record_shows_its_bytes_and_what_they_decode_to(trail: Tra
     book.quarantine(torn, "undecodable")
     held(trail, book)
     for record, decodes in ((whole, True), (torn, False)):
-        (found,) = questions.quarantine_show(
+        (found,) = totals.quarantine_show(
             trail.query, record.topic, record.partition, record.offset
         )
         assert bytes.fromhex(found["value_hex"]) == record.value
         assert (found["decoded"] is not None) is decodes
-    assert len(questions.quarantine_list(trail.query, 10)) == 2
-    assert len(questions.quarantine_list(trail.query, 1)) == 1
+    assert len(totals.quarantine_list(trail.query, 10)) == 2
+    assert len(totals.quarantine_list(trail.query, 1)) == 1
 
 
 def test_a_service_day_is_local_to_the_place(trail: Trail) -> None:

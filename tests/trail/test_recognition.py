@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, find, settings
 
-from consumers.answers import BadQuestion, answer
-from consumers.ask import At
-from consumers.evaluations import evaluations, unevaluated
-from consumers.overdue import overdue
-from consumers.recognition import benefit, recognition
-from consumers.trail import Trail, open_trail
+from consumers.api.questions_by_name import BadQuestion, answer
+from consumers.api.trail_client import At
+from consumers.questions.open_items.overdue import overdue
+from consumers.questions.recognition.evaluations import evaluations, unevaluated
+from consumers.questions.recognition.recognition import benefit, recognition
+from consumers.trail.store import Trail, open_trail
 from ledger.recognition import points_spent
 from ledger.replay import replay
 from schemas.events import Score

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from consumers.ask import Opened
-from consumers.findings import Report
-from consumers.log import Log
-from consumers.reconcile import reconcile
-from consumers.trail import Trail
+from consumers.api.trail_client import Opened
+from consumers.kafka.reader import Log
+from consumers.reconcile.findings import Report
+from consumers.reconcile.reconcile import reconcile
+from consumers.trail.store import Trail
 from deploy.broker import Broker
 from schemas.codec import encode
 from schemas.posting import Account

@@ -8,13 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from consumers.batch import Limits
-from consumers.log import Log, LogError
-from consumers.progress import Progress
-from consumers.resume import SinkError
-from consumers.rows import arrow, rows_of
-from consumers.sink import WRITE_ORDER
-from consumers.trail import Trail, open_trail
+from consumers.kafka.reader import Log, LogError
+from consumers.trail.batch import Limits
+from consumers.trail.progress import Progress
+from consumers.trail.resume import SinkError
+from consumers.trail.rows import arrow, rows_of
+from consumers.trail.sink import WRITE_ORDER
+from consumers.trail.store import Trail, open_trail
 from deploy.broker import Broker
 from schemas.codec import encode
 from schemas.posting import PartitionState

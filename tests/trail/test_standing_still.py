@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from kafka import KafkaProducer
 
-from consumers.log import Log, LogError
-from consumers.rows import Place
+from consumers.kafka.reader import Log, LogError
+from consumers.trail.rows import Place
 from deploy.broker import Broker
 from schemas.topics import CHECKINS
 from tests.conftest import create_topics

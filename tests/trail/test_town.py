@@ -11,19 +11,19 @@ from typing import Any, get_args
 
 import pytest
 
-from consumers.anomalies import Bounds, anomalies
-from consumers.exceptions import exceptions
-from consumers.facts import SpanKey
-from consumers.headcounts import CountBy, headcount
-from consumers.histories import explain
-from consumers.measures import By
-from consumers.organisation import org
-from consumers.overdue import overdue
-from consumers.plans import plan
-from consumers.questions import total
-from consumers.remedies import REMEDIES
-from consumers.trail import Trail, open_trail
-from consumers.waiting import waiting
+from consumers.questions.facts.sessions import SpanKey
+from consumers.questions.hours.headcounts import CountBy, headcount
+from consumers.questions.hours.histories import explain
+from consumers.questions.hours.measures import By
+from consumers.questions.hours.organisation import org
+from consumers.questions.hours.plans import plan
+from consumers.questions.hours.totals import total
+from consumers.questions.open_items.anomalies import Bounds, anomalies
+from consumers.questions.open_items.exceptions import exceptions
+from consumers.questions.open_items.open_items import waiting
+from consumers.questions.open_items.overdue import overdue
+from consumers.questions.open_items.remedies import REMEDIES
+from consumers.trail.store import Trail, open_trail
 from ledger.catalogue import Catalogue
 from ledger.publish import publish
 from ledger.spans import Span

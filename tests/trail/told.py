@@ -1,7 +1,7 @@
 """Getting what the ledger makes of a small history into a trail, without Kafka."""
 
-from consumers import rows
-from consumers.trail import Trail
+from consumers.trail import rows
+from consumers.trail.store import Trail
 from ledger.replay import Book
 from schemas.codec import encode
 from schemas.events import Event

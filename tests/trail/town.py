@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from consumers.rows import Record
+from consumers.trail.rows import Record
 from ledger.record import Record as Entry
 from ledger.replay import Book, replay
 from schemas.codec import encode

@@ -162,8 +162,8 @@ def test_a_traceback_names_nobody_either(home: Path, lines: Path) -> None:
 def test_the_log_of_the_vault_and_its_copy_in_the_trail_are_compared(
     home: Path, lines: Path
 ) -> None:
-    from consumers.rows import Record
-    from consumers.trail import open_trail
+    from consumers.trail.rows import Record
+    from consumers.trail.store import open_trail
     from schemas.codec import decode_event
 
     done = run(home, "vault", "register", str(lines), "--json")

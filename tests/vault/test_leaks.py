@@ -17,8 +17,8 @@ import httpx
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from consumers.ask import At, find_owner
-from consumers.trail import open_trail
+from consumers.api.trail_client import At, find_owner
+from consumers.trail.store import open_trail
 from deploy.local import bootstrap
 from deploy.settings import Settings
 from schemas.codec import encode
