@@ -21,11 +21,11 @@ CORE = (
     "schemas/topics.py",
     "schemas/validity.py",
     *sorted(str(path) for path in Path("ledger").rglob("*.py") if path.name != "__init__.py"),
-    "streams/batch.py",
-    "streams/forms.py",
-    "streams/pages.py",
-    "streams/store.py",
-    "streams/wakes.py",
+    "streams/partitions/fold_batch.py",
+    "streams/state/page_codec.py",
+    "streams/state/account_codec.py",
+    "streams/state/accounts.py",
+    "streams/state/wakes.py",
 )
 
 

@@ -24,9 +24,9 @@ from schemas.codec import encode
 from schemas.events import Actor, CheckedIn, CheckedOut, Event
 from schemas.times import DAY, HOUR, day
 from schemas.topics import CHECKINS, PARTITIONS
-from streams.batch import fold_chunk, partition_of
-from streams.shelf import Shelf
-from streams.store import Store
+from streams.partitions.fold_batch import fold_chunk, partition_of
+from streams.state.accounts import Store
+from streams.state.state_store import Shelf
 
 MEASURED_EVENTS = 4_000
 """How many events are timed at each size, after everything before them was folded."""

@@ -33,7 +33,7 @@ from producers.simulate import Sending
 from schemas.codec import decode_output
 from schemas.posting import Posting
 from schemas.topics import ALL, CATALOGUE, FACTS, PARTITIONS, POSTINGS
-from streams.batch import partition_of
+from streams.partitions.fold_batch import partition_of
 
 SAMPLED_EVERY = 20
 """One posting in so many is followed."""

@@ -15,10 +15,10 @@ from ledger.catalogue import Catalogue
 from producers.simulate import Plan, Sending, simulate
 from schemas.times import day
 from schemas.topics import CATALOGUE, FACTS, PARTITIONS, POSTINGS
-from streams import batch
-from streams.batch import fold_chunk, partition_of
-from streams.catalogue import learn
-from streams.store import Store
+from streams.partitions import fold_batch
+from streams.partitions.fold_batch import fold_chunk, partition_of
+from streams.state.accounts import Store
+from streams.worker.catalogue_follower import learn
 
 CHUNK = 2_000
 """Records folded at once, about what a worker that is busy fetches."""
@@ -91,7 +91,9 @@ def _record(sending: Sending, offsets: dict[tuple[str, int], int]) -> Sent:
     return Sent(*place, offsets[place] - 1, sending.recorded_at // 1000, sending.key, sending.value)
 
 
-def _sent_on(topic: str, done: batch.Folded, offsets: dict[tuple[str, int], int]) -> Iterator[Sent]:
+def _sent_on(
+    topic: str, done: fold_batch.Folded, offsets: dict[tuple[str, int], int]
+) -> Iterator[Sent]:
     """What a worker wrote once more, where it belongs."""
     for home, records in sorted(done.forwards.items()):
         for key, value, timestamp, _ in records:
@@ -99,7 +101,7 @@ def _sent_on(topic: str, done: batch.Folded, offsets: dict[tuple[str, int], int]
             yield Sent(topic, home, offsets[topic, home] - 1, timestamp, key, value)
 
 
-def commit(store: Store, done: batch.Folded) -> None:
+def commit(store: Store, done: fold_batch.Folded) -> None:
     """What a worker does in memory once a chunk's transaction is committed."""
     store.take(done.changes)
     if done.working is not None:

@@ -35,9 +35,9 @@ from schemas.codec import encode
 from schemas.events import ClockTicked
 from schemas.times import DAY, day
 from schemas.topics import ACCOUNTS, ALL, CHECKINS, PARTITIONS, POSTINGS
-from streams.batch import partition_of
-from streams.restore import headers_of
-from streams.store import Change, InMemory, Store, state_key
+from streams.partitions.fold_batch import partition_of
+from streams.state.accounts import Change, InMemory, Store, state_key
+from streams.state.restore import headers_of
 
 TARGET_SECONDS, TARGET_MB = 10, 600
 EVENTS_PER_ACCOUNT = 10

@@ -16,9 +16,9 @@ from schemas.codec import encode
 from schemas.events import Actor, CheckedIn, CheckedOut, ClockTicked, Event, OrgRegistered
 from schemas.times import HOUR, MINUTE, SECOND
 from schemas.topics import CHECKINS
-from streams.batch import Folded, fold_chunk
-from streams.shelf import Shelf
-from streams.store import Store
+from streams.partitions.fold_batch import Folded, fold_chunk
+from streams.state.accounts import Store
+from streams.state.state_store import Shelf
 
 VOLUNTEERS = 20_000
 TICKS = 5

@@ -26,11 +26,11 @@ from deploy.lang import text
 _SOURCES: Final = (
     "schemas/**/*.py",
     "ledger/**/*.py",
-    "streams/batch.py",
-    "streams/forms.py",
-    "streams/pages.py",
-    "streams/store.py",
-    "streams/wakes.py",
+    "streams/partitions/fold_batch.py",
+    "streams/state/page_codec.py",
+    "streams/state/account_codec.py",
+    "streams/state/accounts.py",
+    "streams/state/wakes.py",
 )
 _SHARED: Final = "*__mypyc*.so"
 _BUILT: Final = (_SHARED, *(f"{folder}/**/*.so" for folder in FOLDERS))

@@ -17,7 +17,7 @@ from schemas.events import ClockTicked
 from schemas.headers import origin_of
 from schemas.posting import Account, Posting, Quarantined
 from schemas.topics import ACCOUNTS, CATALOGUE, FACTS, PARTITIONS, POSTINGS, QUARANTINE
-from streams.batch import partition_of
+from streams.partitions.fold_batch import partition_of
 from tests.model import check
 from tests.model_people import check_people
 

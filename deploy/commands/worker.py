@@ -26,15 +26,15 @@ from deploy.repeats import leave_out_repeats
 from deploy.settings import Settings
 
 if TYPE_CHECKING:
-    from streams.preflight import Ground
-    from streams.restore import Restoring
+    from streams.kafka.preflight import Ground
+    from streams.state.restore import Restoring
 
 
 def ground_of(address: str) -> "Ground":
     """What the worker stands on; raises ShiluError naming the missing topic or the dead address."""
     from aiokafka.errors import KafkaError
 
-    from streams.preflight import PartitionsDiffer, TopicMissing, look_around
+    from streams.kafka.preflight import PartitionsDiffer, TopicMissing, look_around
 
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
@@ -164,7 +164,7 @@ def _imported() -> None:
 
     What is never looked at stays shared by forks. From here on it looks only when the app says so.
     """
-    importlib.import_module("streams.app")
+    importlib.import_module("streams.worker.app")
     gc.freeze()
     gc.disable()
 
@@ -182,7 +182,7 @@ def _run(
     """One worker process, until it is asked to end."""
     import faust
 
-    from streams.app import build
+    from streams.worker.app import build
 
     noted: list[Path] = []
     parts = build(

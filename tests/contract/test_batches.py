@@ -22,7 +22,7 @@ from schemas.batches import (
     is_plain,
     opened,
 )
-from streams.inflating import guard as guard_aiokafka
+from streams.kafka.decompression import guard as guard_aiokafka
 
 HEADER_BYTES = 61
 Packing = Callable[[bytes], bytes]

@@ -10,7 +10,7 @@ from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from consumers.kafka.decompression import guard as guard_kafka
 from schemas.batches import batches_of, without_bad_headers
-from streams.inflating import guard as guard_aiokafka
+from streams.kafka.decompression import guard as guard_aiokafka
 
 
 class Bytes(str):

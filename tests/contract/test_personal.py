@@ -24,8 +24,8 @@ from schemas.personal import check_character, has_name, has_number
 from schemas.posting import Quarantined
 from schemas.topics import CHECKINS
 from schemas.validity import faults
-from streams.batch import fold_chunk
-from streams.store import Store
+from streams.partitions.fold_batch import fold_chunk
+from streams.state.accounts import Store
 from tests.producers.helpers import AT, as_line, check_in
 from tests.streams.test_batches import Raw
 

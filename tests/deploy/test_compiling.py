@@ -18,7 +18,7 @@ from deploy.compiling import built, core_key, keep, restore, share, sources
 def tree(tmp_path: Path) -> Path:
     """A small project with a compiled core."""
     root = tmp_path / "tree"
-    for name in ("schemas/times.py", "ledger/rules.py", "streams/batch.py", "setup.py",
+    for name in ("schemas/times.py", "ledger/rules.py", "streams/partitions/fold_batch.py", "setup.py",
                  "pyproject.toml", "deploy/cli.py"):  # fmt: skip
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(f"# {name}\n")
@@ -60,7 +60,7 @@ def test_any_change_of_what_it_comes_from_is_another_core(tree: Path) -> None:
     (tree / "deploy/cli.py").write_text("# not part of the core\n")
     assert core_key(tree) == before
     seen = {before}
-    for name in ("schemas/times.py", "ledger/rules.py", "streams/batch.py", "setup.py",
+    for name in ("schemas/times.py", "ledger/rules.py", "streams/partitions/fold_batch.py", "setup.py",
                  "pyproject.toml"):  # fmt: skip
         (tree / name).write_text("# changed\n")
         seen.add(core_key(tree))

@@ -29,7 +29,7 @@ COMMANDS = sorted(
 )
 PARTS = {
     "": ["deploy.cli", "producers.sdk", "deploy.sending", *COMMANDS],
-    "worker": ["streams.app", "streams.web"],
+    "worker": ["streams.worker.app", "streams.worker.web"],
     "server": [
         "consumers.api.trail_server", "consumers.seal.sealer",
         "deploy.trail_process", "deploy.seal_process", "deploy.witness_process",

@@ -24,7 +24,7 @@ from schemas.headers import ORIGIN
 from schemas.posting import Posting
 from schemas.times import HOUR, MINUTE, SECOND
 from schemas.topics import CATALOGUE, CHECKINS, KEY_OF, PARTITIONS, TOPIC_OF
-from streams.batch import partition_of
+from streams.partitions.fold_batch import partition_of
 from tests.faults.harness import Cluster, wait_until
 from tests.histories import BASICS, grant, served
 from tests.judge import judge, take

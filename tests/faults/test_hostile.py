@@ -17,7 +17,7 @@ from consumers.trail.rows import Place
 from schemas.codec import LATEST, decode_output, encode
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE, CHECKINS, KEY_OF, PARTITIONS, POSTINGS, VALUE_BYTES_MAX
-from streams.batch import partition_of
+from streams.partitions.fold_batch import partition_of
 from tests.faults.harness import Cluster, wait_until
 from tests.histories import BASICS, arrival, check_in, served
 

@@ -25,7 +25,7 @@ from schemas.topics import (
     OUTPUT_BATCH_BYTES_MAX,
     PARTITIONS,
 )
-from streams.batch import partition_of
+from streams.partitions.fold_batch import partition_of
 from tests.faults.harness import Cluster, wait_until
 from tests.histories import BASICS, check_in
 from tests.judge import judge, take

@@ -18,7 +18,7 @@ from schemas.events import Event
 from schemas.posting import Posting, Quarantined
 from schemas.times import DAY, SECOND, iso_date
 from schemas.topics import CHECKINS, CHECKPOINTS, PARTITIONS, POSTINGS, QUARANTINE
-from streams.batch import partition_of
+from streams.partitions.fold_batch import partition_of
 from tests.conftest import LONG
 from tests.faults.harness import Cluster, Sender, settle, wait_until
 from tests.faults.test_merges import Pen

@@ -8,7 +8,7 @@ from ledger.bounds import DAY_BYTES_MAX, RECEIVED_DAY_BYTES_MAX, weight
 from ledger.handing import receive_case
 from schemas.events import CaseTransferred, CorrectionRequested, MovedWord
 from schemas.times import DAY
-from streams.forms import pack_cases, pack_day
+from streams.state.page_codec import pack_cases, pack_day
 from tests.histories import BASICS, ask, check_in, merge, served, unmerge, when
 from tests.ledger.books import answer, balance, book
 from tests.town import Town

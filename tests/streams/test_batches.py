@@ -22,10 +22,10 @@ from schemas.headers import origin_of
 from schemas.posting import Posting, Quarantined
 from schemas.times import DAY
 from schemas.topics import CATALOGUE, CHECKINS, TRANSFERS
-from streams.batch import Folded, Origin, fold_chunk, partition_of
-from streams.forms import _OLDER, unpack_day
-from streams.pages import INLINE_BYTES, empty, pack, unpack
-from streams.store import Change, InMemory, Marks, Store
+from streams.partitions.fold_batch import Folded, Origin, fold_chunk, partition_of
+from streams.state.account_codec import INLINE_BYTES, empty, pack, unpack
+from streams.state.accounts import Change, InMemory, Marks, Store
+from streams.state.page_codec import _OLDER, unpack_day
 from tests.histories import BASICS, Arrival, check_in, check_out, log, merge, served, tick, when
 from tests.strategies import EXAMPLES, KNOWN, LAW, histories
 from tests.strategies_honours import all_of_a_person

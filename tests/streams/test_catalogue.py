@@ -7,7 +7,7 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 
 import ledger.publish
-import streams.catalogue
+import streams.worker.catalogue_follower
 from consumers.questions.facts.catalogue_view import catalogue as catalogue_of
 from consumers.reconcile.replay import _learn
 from consumers.trail.rows import Record as Raw
@@ -15,7 +15,7 @@ from ledger.catalogue import Catalogue
 from ledger.replay import replay
 from schemas.codec import encode
 from schemas.topics import CATALOGUE
-from streams.catalogue import CatalogueFollower, CatalogueShorter, learn
+from streams.worker.catalogue_follower import CatalogueFollower, CatalogueShorter, learn
 from tests.histories import BASICS, check_in, log, org, project
 
 plain = pytest.mark.skipif(
@@ -110,6 +110,6 @@ def test_a_catalogue_that_is_shorter_than_what_the_ledger_saw_is_named() -> None
 def test_a_catalogue_that_is_not_read_on_is_not_waited_for_without_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(streams.catalogue, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(streams.worker.catalogue_follower, "PATIENCE_SECONDS", 0.05)
     with pytest.raises(KafkaTimeoutError, match=r"reading .* from 0 to 7"):
         asyncio.run(asyncio.wait_for(follower(7).current(7), 5))

@@ -22,10 +22,10 @@ from schemas.topics import (
     POSTINGS,
     QUARANTINE,
 )
-from streams.batch import partition_of
-from streams.partition import Partition, open_partition
-from streams.preflight import look_around
-from streams.refusals import TIMES_MAX, Refusals
+from streams.kafka.preflight import look_around
+from streams.partitions.fold_batch import partition_of
+from streams.partitions.partition import Partition, open_partition
+from streams.partitions.refusals import TIMES_MAX, Refusals
 from tests.conftest import create_topics
 from tests.faults.harness import wait_until
 from tests.histories import check_in, log, served, when

@@ -22,8 +22,8 @@ from schemas.events import Actor, Event
 from schemas.posting import PartitionState, Posting
 from schemas.times import HOUR, MINUTE
 from schemas.topics import CHECKINS
-from streams.batch import Folded, fold_chunk
-from streams.store import Change, InMemory, Marks, Store, state_key
+from streams.partitions.fold_batch import Folded, fold_chunk
+from streams.state.accounts import Change, InMemory, Marks, Store, state_key
 from tests.histories import (
     BASICS,
     Arrival,

@@ -11,14 +11,14 @@ from ledger.clock import is_due
 from schemas.codec import decode_output, encode
 from schemas.events import Transfer
 from schemas.posting import PartitionState, Position, StatePage
-from streams import pages
-from streams.wakes import UNSAID, Wakes, wake_of
+from streams.state import account_codec
+from streams.state.wakes import UNSAID, Wakes, wake_of
 
 DUE_HEADER: Final = "due"
 """Header of an account record: when a tick must look at it, so that restoring need not decode."""
 
 WAITS_HEADER: Final = "waits"
-"""Header of an account record that is due at once: what it waits for (`streams.wakes`)."""
+"""Header of an account record that is due at once: what it waits for (`streams.state.wakes`)."""
 
 LENT_HEADER: Final = "lent"
 """Header of an account record: who counts its hours, where it is not the account itself."""
@@ -33,8 +33,8 @@ Live = tuple[Account, dict[str, bytes]]
 """An unpacked account, and the pages in its record as they are."""
 
 Change = tuple[str, bytes, str, str]
-"""Record key, framed value, and for an account record when a tick must look at it (`streams.wakes`)
-and who counts its hours."""
+"""Record key, framed value, and for an account record when a tick must look at it
+(`streams.state.wakes`) and who counts its hours."""
 
 
 Marks = dict[str, tuple[str, str]]
@@ -223,8 +223,8 @@ class Working:
         value = records.get(volunteer_id)
         if value is None:
             # A new account has no page that it does not make itself.
-            return pages.empty(volunteer_id, _no_page), {}
-        return pages.unpack(value, page)
+            return account_codec.empty(volunteer_id, _no_page), {}
+        return account_codec.unpack(value, page)
 
     def due_by(self, at: int, catalogue: Catalogue) -> list[str]:
         """The volunteers with anything due at this instant or before, and those for whom something
@@ -273,7 +273,7 @@ class Working:
         for name in sorted(self._touched):
             account, inline = self._open[name]
             wake = wake_of(account)
-            for key, value in pages.pack(account, inline):
+            for key, value in account_codec.pack(account, inline):
                 own = key == name
                 yield key, value, wake if own else "", account.lent_to if own else ""
 

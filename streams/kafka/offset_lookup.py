@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams.bounded import ASK_SECONDS, stop, within
+from streams.kafka.bounded import ASK_SECONDS, stop, within
 
 T = TypeVar("T")
 

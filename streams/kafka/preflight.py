@@ -19,7 +19,7 @@ from schemas.topics import (
     POSTINGS,
     QUARANTINE,
 )
-from streams.bounded import STOP_SECONDS, within
+from streams.kafka.bounded import STOP_SECONDS, within
 
 LOOK_SECONDS: Final = 30.0
 

@@ -13,7 +13,7 @@ from ledger.catalogue import Catalogue
 from ledger.record import Record
 from schemas.codec import Undecodable, decode_event
 from schemas.topics import CATALOGUE
-from streams.bounded import ASK_SECONDS, stop, within
+from streams.kafka.bounded import ASK_SECONDS, stop, within
 
 _TP = TopicPartition(CATALOGUE, 0)
 _POLL_SECONDS = 0.005

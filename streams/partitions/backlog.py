@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from schemas.topics import FACTS
-from streams.batch import Fetched
+from streams.partitions.fold_batch import Fetched
 
 BATCHES_AHEAD: Final = 2
 """Fetched batches of a topic at hand: the one that is worked on, and the next."""

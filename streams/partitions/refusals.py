@@ -19,7 +19,7 @@ from aiokafka.errors import (
     UnsupportedForMessageFormatError,
 )
 
-from streams.batch import Fetched, Verdicts
+from streams.partitions.fold_batch import Fetched, Verdicts
 
 _TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
 _REFUSED: Final = (

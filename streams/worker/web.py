@@ -8,9 +8,9 @@ from faust import Service
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from streams.health import Health
-from streams.lifecycle import State
-from streams.partition_task import WorkerMetrics
+from streams.partitions.lifecycle import State
+from streams.partitions.partition_task import WorkerMetrics
+from streams.worker.health import Health
 
 
 class MetricsCollector:

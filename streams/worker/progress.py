@@ -14,9 +14,9 @@ from aiokafka.errors import KafkaError
 from faust import Service
 
 from schemas.topics import FACTS
-from streams.assignment import AssignedPartitions
-from streams.offset_lookup import OffsetLookup
-from streams.partition_task import PartitionTask
+from streams.kafka.offset_lookup import OffsetLookup
+from streams.partitions.assignment import AssignedPartitions
+from streams.partitions.partition_task import PartitionTask
 
 LOOK_SECONDS: Final = 2.0
 

@@ -5,7 +5,7 @@ from itertools import takewhile
 from typing import Final, Protocol
 
 from schemas.topics import CHECKINS, EVALUATIONS, HOURS, RECOGNITION, TRANSFERS
-from streams.batch import Fetched
+from streams.partitions.fold_batch import Fetched
 
 TOPIC_DEPENDENCIES: Final = {
     HOURS: (CHECKINS,),
@@ -33,7 +33,7 @@ class Folded(Protocol):
 
 
 class Lookup(Protocol):
-    """What is asked of the log; see `streams.offset_lookup`."""
+    """What is asked of the log; see `streams.kafka.offset_lookup`."""
 
     async def first_record(
         self, topic: str, partition: int, offset: int, /

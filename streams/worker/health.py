@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from streams import bounded
-from streams.assignment import AssignedPartitions
-from streams.catalogue import CatalogueFollower
-from streams.clock import Clock
-from streams.lifecycle import State
-from streams.progress import ProgressWatch
+from streams.kafka import bounded
+from streams.partitions.assignment import AssignedPartitions
+from streams.partitions.lifecycle import State
+from streams.worker.catalogue_follower import CatalogueFollower
+from streams.worker.clock import Clock
+from streams.worker.progress import ProgressWatch
 
 
 class Health:

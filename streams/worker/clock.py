@@ -19,8 +19,8 @@ from schemas.events import ClockTicked
 from schemas.times import SECOND
 from schemas.topics import CHECKINS
 from schemas.validity import EARLIEST, LATEST
-from streams.bounded import ASK_SECONDS, stop, within
-from streams.store import Store, Working
+from streams.kafka.bounded import ASK_SECONDS, stop, within
+from streams.state.accounts import Store, Working
 
 log = getLogger(__name__)
 

@@ -18,9 +18,9 @@ from typing import Any
 from aiokafka.consumer import fetcher
 from aiokafka.errors import KafkaError
 
-from streams.bounded import STOP_SECONDS, within
-from streams.inflating import guard
-from streams.restore import Restoring, restored
+from streams.kafka.bounded import STOP_SECONDS, within
+from streams.kafka.decompression import guard
+from streams.state.restore import Restoring, restored
 
 log = getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Fillers:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "streams.filling",
+            "streams.state.restore_pool",
             self._bootstrap,
             stdin=PIPE,
             stdout=PIPE,

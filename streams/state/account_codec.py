@@ -16,7 +16,7 @@ from schemas.codec import decode_output, encode
 from schemas.posting import Due, InlinePage, StatePage, Total
 from schemas.times import DAY
 from schemas.validity import EARLIEST, LATEST
-from streams.forms import pack_cases, pack_day, unpack_cases, unpack_day
+from streams.state.page_codec import pack_cases, pack_day, unpack_cases, unpack_day
 
 INLINE_BYTES: Final = 1024
 

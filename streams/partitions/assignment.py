@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from ledger.catalogue import Catalogue
-from streams.batch import Fetched
-from streams.ordering import Lookup
-from streams.partition_task import Flow, Opening, PartitionTask, WorkerMetrics
+from streams.partitions.fold_batch import Fetched
+from streams.partitions.ordering import Lookup
+from streams.partitions.partition_task import Flow, Opening, PartitionTask, WorkerMetrics
 
 
 class AssignedPartitions:

@@ -11,13 +11,13 @@ from aiokafka.errors import KafkaError
 
 from ledger.catalogue import Catalogue
 from schemas.topics import ACCOUNTS, OUTPUT_BATCH_BYTES_MAX, POSTINGS, QUARANTINE, TRANSFERS
-from streams.batch import Fetched, Folded, fold_chunk
-from streams.bounded import ASK_SECONDS, stop, within
-from streams.origins import Origins
-from streams.refusals import Refusals
-from streams.restore import Filling, Restoring, headers_of, restored
-from streams.shelf import Shelf
-from streams.store import Store
+from streams.kafka.bounded import ASK_SECONDS, stop, within
+from streams.partitions.fold_batch import Fetched, Folded, fold_chunk
+from streams.partitions.origins import Origins
+from streams.partitions.refusals import Refusals
+from streams.state.accounts import Store
+from streams.state.restore import Filling, Restoring, headers_of, restored
+from streams.state.state_store import Shelf
 
 BATCH_BYTES = 900_000
 """Largest produce batch but for one record that is larger; below a broker's usual megabyte."""

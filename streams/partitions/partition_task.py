@@ -1,10 +1,10 @@
 """One assigned partition at work: a task of its own that opens it, feeds it and closes it.
 
-It moves by the table in `streams.lifecycle`. Nobody waits for it but a revocation, and that with a
-bound; what it waits for itself has a bound in `streams.bounded`. Order and completeness are judged
-by the position stored with the partition's state, never by what Faust or the consumer group
-remember: older records are skipped, and where records seem to be missing the log itself is asked
-before anything is posted.
+It moves by the table in `streams.partitions.lifecycle`. Nobody waits for it but a revocation, and
+that with a bound; what it waits for itself has a bound in `streams.kafka.bounded`. Order and
+completeness are judged by the position stored with the partition's state, never by what Faust or
+the consumer group remember: older records are skipped, and where records seem to be missing the log
+itself is asked before anything is posted.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from aiokafka.errors import KafkaError
 
 from ledger.catalogue import Catalogue
 from schemas.topics import FACTS
-from streams.backlog import Backlog, Deferred
-from streams.batch import Fetched
-from streams.bounded import Overdue
-from streams.lifecycle import State, move
-from streams.ordering import Lookup, positions_before, runnable_prefix
-from streams.partition import Partition
-from streams.store import Store
+from streams.kafka.bounded import Overdue
+from streams.partitions.backlog import Backlog, Deferred
+from streams.partitions.fold_batch import Fetched
+from streams.partitions.lifecycle import State, move
+from streams.partitions.ordering import Lookup, positions_before, runnable_prefix
+from streams.partitions.partition import Partition
+from streams.state.accounts import Store
 
 log = getLogger(__name__)
 

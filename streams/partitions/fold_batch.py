@@ -16,7 +16,7 @@ from schemas.codec import Undecodable, decode_event, encode
 from schemas.headers import ORIGIN, origin_header
 from schemas.posting import Quarantined
 from schemas.topics import OUTPUT_BATCH_BYTES_MAX, TRANSFERS
-from streams.store import Change, Store, Working
+from streams.state.accounts import Change, Store, Working
 
 KEPT_BYTES_MAX: Final = 64 * 1024
 """How much of an unreadable value goes into quarantine."""

@@ -57,8 +57,8 @@ class _Unread(dict[TP, int | None]):
     """Read offsets that are never remembered.
 
     Faust drops a message below the last offset it delivered, and a seek back races with that
-    note; a partition's own position (see `streams.partition`) decides what is old and what is
-    missing.
+    note; a partition's own position (see `streams.partitions.partition`) decides what is old and
+    what is missing.
     """
 
     def __getitem__(self, tp: TP) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.headers import origin_of
-from streams.batch import Fetched, Origin
-from streams.bounded import ASK_SECONDS, stop, within
+from streams.kafka.bounded import ASK_SECONDS, stop, within
+from streams.partitions.fold_batch import Fetched, Origin
 
 _HOP_RECORDS = 2_000
 """So many records are rather read than jumped over."""

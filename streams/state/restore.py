@@ -10,9 +10,8 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.topics import ACCOUNTS
-from streams.bounded import ASK_SECONDS, Overdue, stop, within
-from streams.shelf import Shelf
-from streams.store import (
+from streams.kafka.bounded import ASK_SECONDS, Overdue, stop, within
+from streams.state.accounts import (
     DUE_HEADER,
     LENT_HEADER,
     WAITS_HEADER,
@@ -21,6 +20,7 @@ from streams.store import (
     is_account,
     state_key,
 )
+from streams.state.state_store import Shelf
 
 BORN_HEADER: Final = "born"
 """Header of a partition's own record: the log's name, by which a shelf knows it again.

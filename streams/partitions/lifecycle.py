@@ -1,7 +1,7 @@
 """The states of a partition in a worker, and what moves it from one to the next.
 
-This table is the whole of it: `streams.partition_task` moves by it alone, and docs/worker.md shows
-it. A partition waits for nobody but its own log, and for that with a bound.
+This table is the whole of it: `streams.partitions.partition_task` moves by it alone, and
+docs/worker.md shows it. A partition waits for nobody but its own log, and for that with a bound.
 """
 
 from enum import Enum

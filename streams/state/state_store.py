@@ -15,8 +15,8 @@ from pathlib import Path
 import lmdb
 import psutil
 
-from streams.store import Change, Marks, Store, state_key
-from streams.wakes import Wakes
+from streams.state.accounts import Change, Marks, Store, state_key
+from streams.state.wakes import Wakes
 
 _MAP_BYTES = 16 << 30
 """Address space of a shelf, not memory and not disk; doubled whenever it is full."""

@@ -15,20 +15,20 @@ from faust.types import TP
 from ledger.lateness import skew_micros
 from schemas.times import SECOND
 from schemas.topics import FACTS
-from streams.assignment import AssignedPartitions
-from streams.catalogue import CatalogueFollower
-from streams.clock import TICK_SECONDS, Clock, is_wanted
-from streams.filling import Fillers
-from streams.health import Health
-from streams.inflating import guard
-from streams.offset_lookup import OffsetLookup
-from streams.partition import Partition, open_partition
-from streams.preflight import Ground
-from streams.progress import ProgressWatch
-from streams.refusals import Refusals
-from streams.restore import Restoring
-from streams.transport import BatchConsumer, BatchTransport
-from streams.web import Web
+from streams.kafka.decompression import guard
+from streams.kafka.offset_lookup import OffsetLookup
+from streams.kafka.preflight import Ground
+from streams.kafka.transport import BatchConsumer, BatchTransport
+from streams.partitions.assignment import AssignedPartitions
+from streams.partitions.partition import Partition, open_partition
+from streams.partitions.refusals import Refusals
+from streams.state.restore import Restoring
+from streams.state.restore_pool import Fillers
+from streams.worker.catalogue_follower import CatalogueFollower
+from streams.worker.clock import TICK_SECONDS, Clock, is_wanted
+from streams.worker.health import Health
+from streams.worker.progress import ProgressWatch
+from streams.worker.web import Web
 
 SWEEP_SECONDS = 60.0
 
@@ -50,7 +50,7 @@ class Worker(NamedTuple):
 
 
 class _Flow:
-    """Steers Faust's consumer for `streams.partition_task`."""
+    """Steers Faust's consumer for `streams.partitions.partition_task`."""
 
     def __init__(self, app: faust.App) -> None:
         self._app = app
