@@ -18,7 +18,7 @@ from rich.console import Console
 from bench.material import CHUNK, Sent, commit, folded, history
 from bench.plots import Series, chart
 from bench.report import ROOT, machine, table, write
-from ledger.catalogue import Catalogue
+from ledger.catalogue.catalogue import Catalogue
 from producers.ids import event_id_at
 from schemas.codec import encode
 from schemas.events import Actor, CheckedIn, CheckedOut, Event

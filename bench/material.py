@@ -11,7 +11,7 @@ from itertools import islice
 from typing import ClassVar
 
 from consumers.trail.rows import Record
-from ledger.catalogue import Catalogue
+from ledger.catalogue.catalogue import Catalogue
 from producers.simulate import Plan, Sending, simulate
 from schemas.times import day
 from schemas.topics import CATALOGUE, FACTS, PARTITIONS, POSTINGS

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ledger.catalogue import Catalogue
+from ledger.catalogue.catalogue import Catalogue
 from ledger.publish import publish
 from schemas.codec import encode
 from schemas.events import Actor, CheckedIn, CheckedOut, ClockTicked, Event, OrgRegistered

@@ -20,9 +20,9 @@ from deploy.local import bootstrap
 from deploy.settings import Settings
 from deploy.terminal import broker_errors
 from deploy.trail_errors import trail_errors
-from ledger.admission import barred
-from ledger.catalogue import Catalogue
-from ledger.record import Record as Entry
+from ledger.account.record import Record as Entry
+from ledger.catalogue.catalogue import Catalogue
+from ledger.hours.admission import barred
 from producers.connection import require_topics
 from producers.record import Record, record_of, require_well_formed
 from producers.together import send_together

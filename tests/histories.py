@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ledger.record import Record
+from ledger.account.record import Record
 from schemas import times
 from schemas.events import (
     Actor,

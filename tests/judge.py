@@ -11,7 +11,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
-from ledger.record import Record
+from ledger.account.record import Record
 from schemas.codec import Undecodable, decode_event, decode_output
 from schemas.events import ClockTicked
 from schemas.headers import origin_of

@@ -7,7 +7,7 @@ and what the ledger had seen of the catalogue from the postings themselves, and 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from ledger.record import Record
+from ledger.account.record import Record
 from schemas.codec import encode
 from schemas.events import (
     CheckedIn,

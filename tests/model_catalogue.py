@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from ledger.record import Record
+from ledger.account.record import Record
 from schemas.events import (
     Actor,
     ApplicationDecided,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ledger.record import Record
+from ledger.account.record import Record
 from schemas.events import Evaluation, Recognition, VolunteerMerged, VolunteerUnmerged
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE, KEY_OF, TRANSFERS

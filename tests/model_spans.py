@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, NamedTuple, get_args
 
-from ledger.record import Record
+from ledger.account.record import Record
 from schemas.events import (
     AppealDecided,
     AppealFiled,

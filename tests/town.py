@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from random import Random
 from typing import Any
 
-from ledger.account import Account
-from ledger.admission import barred
-from ledger.catalogue import Catalogue
+from ledger.account.account import Account
+from ledger.account.record import Record
+from ledger.catalogue.catalogue import Catalogue
 from ledger.fold import fold
+from ledger.hours.admission import barred
 from ledger.publish import publish
-from ledger.record import Record
 from ledger.replay import Book, replay
 from schemas.codec import decode_event, encode
 from schemas.events import ClockTicked, Event, Transfer

@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from ledger.account import Account
-from ledger.cases import all_cases
-from ledger.recognition import points_spent
-from ledger.record import Record
+from ledger.account.account import Account
+from ledger.account.record import Record
+from ledger.account.statements import EVALUATION, STAR, decision, is_back, opened
+from ledger.recognition.cases import all_cases
+from ledger.recognition.recognition import points_spent
 from ledger.replay import Book
-from ledger.words import EVALUATION, STAR, decision, is_back, opened
 from schemas.codec import decode_event
 from schemas.events import (
     Evaluation,

@@ -5,7 +5,7 @@ from typing import Any
 
 from consumers.certificates.certificate import Row
 from consumers.trail.query import Query
-from ledger.people import People
+from ledger.catalogue.people import People
 from schemas.codec import decode_event
 from schemas.events import CertificateIssued, CertificateRevoked
 from schemas.topics import RECOGNITION

@@ -24,8 +24,8 @@ from consumers.questions.facts.catalogue_view import ORGS, catalogue
 from consumers.questions.facts.persons import people_around
 from consumers.trail.query import Query
 from consumers.wording import moment, reason_texts
-from ledger.account import Account
-from ledger.cases import refusal
+from ledger.account.account import Account
+from ledger.recognition.cases import refusal
 from schemas.codec import decode_event
 from schemas.events import Actor, CertificateIssued, CertificateRevoked
 from schemas.times import iso_date

@@ -19,12 +19,12 @@ from consumers.reconcile.commuting import decided_by_order
 from consumers.seal.log_names import log_of
 from consumers.signing.notes import BadNote, Checkpoint, Note
 from consumers.trail.rows import Place, Record
-from ledger.catalogue import Catalogue
+from ledger.account.record import Record as Entry
+from ledger.account.record import digest_of, digest_of_event
+from ledger.catalogue.catalogue import Catalogue
 from ledger.fold import fold, sent_on
 from ledger.merkle import Range, grow, leaf_hashes
 from ledger.publish import learn
-from ledger.record import Record as Entry
-from ledger.record import digest_of, digest_of_event
 from ledger.replay import Book
 from schemas.codec import BY_ID, Undecodable, decode_event, decode_output, encode, encode_as
 from schemas.events import EvaluationSubmitted, VolunteerErased, VolunteerMerged

@@ -12,7 +12,7 @@ from deploy.describe import meaning
 from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.terminal import input_bytes
-from ledger.record import Record
+from ledger.account.record import Record
 from ledger.whatif import what_if
 from producers.lines import read_lines
 from schemas.codec import LATEST

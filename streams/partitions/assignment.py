@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from ledger.catalogue import Catalogue
+from ledger.catalogue.catalogue import Catalogue
 from streams.partitions.fold_batch import Fetched
 from streams.partitions.ordering import Lookup
 from streams.partitions.partition_task import Flow, Opening, PartitionTask, WorkerMetrics

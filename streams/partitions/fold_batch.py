@@ -8,10 +8,10 @@ from typing import Final, NamedTuple, Protocol
 
 from aiokafka.partitioner import murmur2
 
-from ledger.admission import barred
-from ledger.catalogue import Catalogue
+from ledger.account.record import Record, digest_of_event
+from ledger.catalogue.catalogue import Catalogue
 from ledger.fold import fold, sent_on
-from ledger.record import Record, digest_of_event
+from ledger.hours.admission import barred
 from schemas.codec import Undecodable, decode_event, encode
 from schemas.headers import ORIGIN, origin_header
 from schemas.posting import Quarantined

@@ -9,7 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from ledger.catalogue import Catalogue
+from ledger.catalogue.catalogue import Catalogue
 from schemas.topics import ACCOUNTS, OUTPUT_BATCH_BYTES_MAX, POSTINGS, QUARANTINE, TRANSFERS
 from streams.kafka.bounded import ASK_SECONDS, stop, within
 from streams.partitions.fold_batch import Fetched, Folded, fold_chunk

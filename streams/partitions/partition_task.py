@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 from aiokafka.errors import KafkaError
 
-from ledger.catalogue import Catalogue
+from ledger.catalogue.catalogue import Catalogue
 from schemas.topics import FACTS
 from streams.kafka.bounded import Overdue
 from streams.partitions.backlog import Backlog, Deferred

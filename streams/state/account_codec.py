@@ -8,9 +8,9 @@ or three pages it touches, however long the history.
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from ledger.account import Account, CasePage, DayPage
-from ledger.index import bucket_count
-from ledger.pages import Pages
+from ledger.account.account import Account, CasePage, DayPage
+from ledger.account.index import bucket_count
+from ledger.account.pages import Pages
 from schemas import posting
 from schemas.codec import decode_output, encode
 from schemas.posting import Due, InlinePage, StatePage, Total

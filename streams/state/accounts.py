@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from ledger.account import Account, Saved, go_back, save
-from ledger.catalogue import Catalogue
-from ledger.changes import persons_in
-from ledger.clock import is_due
+from ledger.account.account import Account, Saved, go_back, save
+from ledger.catalogue.catalogue import Catalogue
+from ledger.catalogue.changes import persons_in
+from ledger.hours.clock import is_due
 from schemas.codec import decode_output, encode
 from schemas.events import Transfer
 from schemas.posting import PartitionState, Position, StatePage

@@ -5,12 +5,12 @@ from typing import Any, Final, cast, get_args
 
 from librt.strings import BytesWriter
 
-from ledger import words
-from ledger.account import CasePage, DayPage
-from ledger.acts import Act
-from ledger.catalogue import Place
-from ledger.spans import Begin, Facts, Minutes, Part, Span
-from ledger.words import Case
+from ledger.account import statements
+from ledger.account.account import CasePage, DayPage
+from ledger.account.acts import Act
+from ledger.account.spans import Begin, Facts, Minutes, Part, Span
+from ledger.account.statements import Case
+from ledger.catalogue.catalogue import Place
 from schemas.binary import (
     Boolean,
     Integer,
@@ -232,7 +232,7 @@ _SPAN: Final = Record(
     _values,
 )
 _WORD: Final = _record(
-    words.Word,
+    statements.Word,
     origin=_TEXT,
     what=Symbol(list(get_args(Said))),
     whose=_TEXT,

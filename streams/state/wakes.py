@@ -1,17 +1,17 @@
 """When a tick must look at an account, as text: beside its record, so that nobody need decode it.
 
 `""` never; `"17…"` at that instant (UTC microseconds); `"0 17… p/x s/y"` at that instant, or `-`
-for none, and as soon as the catalogue changes in one of these topics (`ledger.changes`). A bare
-`"0"` was written by a version that did not say what it waits for: the next tick looks, and writes
-it anew.
+for none, and as soon as the catalogue changes in one of these topics (`ledger.catalogue.changes`).
+A bare `"0"` was written by a version that did not say what it waits for: the next tick looks, and
+writes it anew.
 """
 
 from dataclasses import dataclass, field
 from typing import Final
 
-from ledger.account import Account
-from ledger.changes import ANYTHING, all_wait_in, persons_in
-from ledger.clock import due_at, waits_for
+from ledger.account.account import Account
+from ledger.catalogue.changes import ANYTHING, all_wait_in, persons_in
+from ledger.hours.clock import due_at, waits_for
 
 UNSAID: Final = "0"
 """Waits for something that its record does not say."""

@@ -12,7 +12,7 @@ import faust
 from faust.tables.manager import TableManager
 from faust.types import TP
 
-from ledger.lateness import skew_micros
+from ledger.hours.lateness import skew_micros
 from schemas.times import SECOND
 from schemas.topics import FACTS
 from streams.kafka.decompression import guard

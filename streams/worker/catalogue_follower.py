@@ -9,8 +9,8 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from faust import Service
 
 from ledger import publish
-from ledger.catalogue import Catalogue
-from ledger.record import Record
+from ledger.account.record import Record
+from ledger.catalogue.catalogue import Catalogue
 from schemas.codec import Undecodable, decode_event
 from schemas.topics import CATALOGUE
 from streams.kafka.bounded import ASK_SECONDS, stop, within

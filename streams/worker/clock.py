@@ -13,7 +13,7 @@ from logging import getLogger
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from ledger.catalogue import Catalogue
+from ledger.catalogue.catalogue import Catalogue
 from schemas.codec import encode
 from schemas.events import ClockTicked
 from schemas.times import SECOND

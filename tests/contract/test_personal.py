@@ -9,9 +9,9 @@ from typing import Any, get_args
 
 import pytest
 
-from ledger.admission import barred
-from ledger.catalogue import Catalogue
-from ledger.record import Record
+from ledger.account.record import Record
+from ledger.catalogue.catalogue import Catalogue
+from ledger.hours.admission import barred
 from producers.emit import Result, emit
 from producers.errors import MalformedEvent
 from producers.ids import RANDOM_BITS, event_id_at

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from ledger.record import Record
+from ledger.account.record import Record
 from schemas.codec import encode
 from schemas.events import Event
 from schemas.headers import ORIGIN

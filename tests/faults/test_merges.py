@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-import ledger.account
-from ledger.catalogue import Catalogue
+import ledger.account.account
+from ledger.account.record import Record
+from ledger.catalogue.catalogue import Catalogue
 from ledger.fold import fold
 from ledger.publish import publish
-from ledger.record import Record
 from ledger.replay import Book
 from schemas.codec import encode
 from schemas.events import CaseTransferred, ClockTicked, Event, MovedPlace, SpanTransferred
@@ -253,10 +253,10 @@ class Refolded:
             self.books.append(book)
             self.records.append(records)
 
-    def account(self, volunteer_id: str) -> ledger.account.Account:
+    def account(self, volunteer_id: str) -> ledger.account.account.Account:
         """Somebody's account."""
         there = [book.accounts for book in self.books if volunteer_id in book.accounts]
-        return there[0][volunteer_id] if there else ledger.account.Account(volunteer_id)
+        return there[0][volunteer_id] if there else ledger.account.account.Account(volunteer_id)
 
 
 def source_of(posting: Posting) -> Source:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ledger.account import Account
-from ledger.bounds import DAY_BYTES_MAX, RECEIVED_DAY_BYTES_MAX, weight
-from ledger.handing import receive_case
+from ledger.account.account import Account
+from ledger.hours.bounds import DAY_BYTES_MAX, RECEIVED_DAY_BYTES_MAX, weight
+from ledger.merging.moving_cases import receive_case
 from schemas.events import CaseTransferred, CorrectionRequested, MovedWord
 from schemas.times import DAY
 from streams.state.page_codec import pack_cases, pack_day

@@ -10,7 +10,7 @@ from random import Random
 from hypothesis import given, note
 from hypothesis import strategies as st
 
-from ledger.record import Record
+from ledger.account.record import Record
 from ledger.replay import Book, replay
 from schemas.events import (
     CatalogueEvent,

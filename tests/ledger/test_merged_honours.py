@@ -1,7 +1,7 @@
 """Two registrations of one person are recognised and evaluated as one, and can be parted again."""
 
-from ledger import handing
-from ledger.recognition import points_spent
+from ledger.merging import moving_cases
+from ledger.recognition.recognition import points_spent
 from schemas.events import Actor, CaseTransferred, Event, FactForwarded, SpanTransferred
 from tests.histories import (
     BASICS,
@@ -189,4 +189,4 @@ def test_a_fact_that_comes_to_an_account_absorbed_meanwhile_goes_back_and_on() -
     assert last(made, "v2") == ("refused", "volunteer_absorbed")
     made.account("v2").lent_to = "v3"
     sent = next(r.event for r in made.records[2] if isinstance(r.event, FactForwarded))
-    assert handing.pass_on(made.account("v2"), sent) == ("posted", "forwarded", ())
+    assert moving_cases.pass_on(made.account("v2"), sent) == ("posted", "forwarded", ())

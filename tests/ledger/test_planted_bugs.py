@@ -15,29 +15,24 @@ from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
 import ledger.replay  # every module of the core is loaded before a bug is planted
-from ledger import (
-    account,
-    acts,
+from ledger import rules
+from ledger.account import account, acts, heard, record, spans
+from ledger.account.account import Account
+from ledger.account.spans import Span
+from ledger.catalogue import catalogue, policy
+from ledger.catalogue.workdays import Workdays
+from ledger.hours import (
     admission,
     bounds,
-    catalogue,
     clock,
     decisions,
     entries,
-    heard,
     lateness,
-    policy,
     presence,
     rating,
-    record,
     results,
-    rules,
     settling,
-    spans,
 )
-from ledger.account import Account
-from ledger.spans import Span
-from ledger.workdays import Workdays
 from schemas.events import CheckedIn, HoursGranted
 from schemas.posting import Line
 from schemas.times import DAY, MINUTE

@@ -1,7 +1,7 @@
 """Stars, points, commendations and certificates (docs/rules.md, section 12)."""
 
-from ledger.policy import BUILT_IN
-from ledger.recognition import points_earned, points_spent
+from ledger.catalogue.policy import BUILT_IN
+from ledger.recognition.recognition import points_earned, points_spent
 from ledger.replay import Book
 from schemas.events import Actor
 from tests.histories import (

@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 import pytest
 
-from ledger.record import Record
+from ledger.account.record import Record
 from ledger.replay import replay
 from schemas.events import Event
 from schemas.posting import Posting

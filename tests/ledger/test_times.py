@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from deploy.commands.calendar import events_of
-from ledger.record import digest_of_event
-from ledger.workdays import Workdays
+from ledger.account.record import digest_of_event
+from ledger.catalogue.workdays import Workdays
 from schemas import times
 from schemas.codec import BY_ID, encode, encode_as
 from schemas.validity import faults

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from consumers.reconcile import replay
 from consumers.trail.rows import Record
-from ledger.record import Record as Entry
+from ledger.account.record import Record as Entry
 from schemas.codec import encode
 from schemas.events import Event
 from schemas.posting import Posting

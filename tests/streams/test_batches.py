@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import ledger.presence
+import ledger.hours.presence
 import ledger.rules
-from ledger.catalogue import Catalogue
+from ledger.account.record import Record
+from ledger.catalogue.catalogue import Catalogue
 from ledger.publish import publish
-from ledger.record import Record
 from ledger.replay import replay
 from schemas.binary import write_whole
 from schemas.codec import decode_event, decode_output, encode
@@ -271,7 +271,7 @@ def test_an_event_on_which_the_rules_raise_is_quarantined_and_the_rest_counts(
 ) -> None:
     records = log(check_in(session="s1"), check_in(session="s2", at="10:00"),
                   check_out(session="s1", at="10:00"))  # fmt: skip
-    right = ledger.presence.check_in
+    right = ledger.hours.presence.check_in
 
     def broken(*arguments: object) -> object:
         if getattr(arguments[1], "session_id", "") == "s2":

@@ -11,7 +11,7 @@ import streams.worker.catalogue_follower
 from consumers.questions.facts.catalogue_view import catalogue as catalogue_of
 from consumers.reconcile.replay import _learn
 from consumers.trail.rows import Record as Raw
-from ledger.catalogue import Catalogue
+from ledger.catalogue.catalogue import Catalogue
 from ledger.replay import replay
 from schemas.codec import encode
 from schemas.topics import CATALOGUE

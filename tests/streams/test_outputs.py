@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 import ledger.fold
-import ledger.presence
+import ledger.hours.presence
 import ledger.rules
 import streams.partitions.fold_batch
-from ledger.catalogue import Catalogue
+from ledger.catalogue.catalogue import Catalogue
 from schemas.codec import decode_output
 from schemas.posting import Posting, Quarantined
 from schemas.topics import CHECKINS, HOURS
@@ -125,7 +125,7 @@ def defect(
     monkeypatch: pytest.MonkeyPatch, raises: Callable[[Any], BaseException | None]
 ) -> list[str]:
     """Plant a defect into check-ins; the sessions they were asked about."""
-    right, asked = ledger.presence.check_in, []
+    right, asked = ledger.hours.presence.check_in, []
 
     def broken(*arguments: Any) -> object:
         done = right(*arguments)

@@ -11,7 +11,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from deploy.broker import Broker
 from deploy.topics_admin import describe
-from ledger.catalogue import Catalogue
+from ledger.catalogue.catalogue import Catalogue
 from schemas.codec import decode_output
 from schemas.posting import Posting, Quarantined
 from schemas.topics import (

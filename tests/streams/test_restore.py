@@ -13,7 +13,7 @@ import pytest
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from deploy.broker import Broker
-from ledger.catalogue import Catalogue
+from ledger.catalogue.catalogue import Catalogue
 from schemas.codec import encode
 from schemas.topics import ACCOUNTS, ALL, CHECKINS, PARTITIONS, broker_config
 from streams.partitions.fold_batch import partition_of

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
 import ledger.publish
-from ledger import changes
-from ledger.catalogue import Catalogue
-from ledger.changes import Changes
+from ledger.account.record import Record
+from ledger.catalogue import changes
+from ledger.catalogue.catalogue import Catalogue
+from ledger.catalogue.changes import Changes
 from ledger.publish import publish
-from ledger.record import Record
 from ledger.replay import replay
 from schemas.codec import decode_output
 from schemas.events import Actor, Event

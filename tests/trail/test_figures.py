@@ -16,7 +16,7 @@ from consumers.questions.open_items.open_items import waiting
 from consumers.questions.open_items.overdue import overdue
 from consumers.questions.open_items.remedies import REMEDIES, WHO
 from consumers.trail.store import Trail, open_trail
-from ledger.settling import HELD
+from ledger.hours.settling import HELD
 from schemas.events import Actor, Event
 from schemas.times import DAY, HOUR, MINUTE
 from tests import histories as h

@@ -10,7 +10,7 @@ from consumers.questions.open_items.open_items import waiting
 from consumers.questions.recognition.evaluations import evaluations, unevaluated
 from consumers.questions.recognition.recognition import benefit, recognition
 from consumers.trail.store import Trail
-from ledger.recognition import points_spent
+from ledger.recognition.recognition import points_spent
 from schemas.events import Event, ProjectClosed, Score
 from schemas.times import DAY
 from tests.histories import BASICS, Arrival, evaluate, merge, served, tick, training, unmerge, when

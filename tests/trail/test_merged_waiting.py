@@ -10,9 +10,9 @@ from typing import Any
 from consumers.questions.open_items.exceptions import exceptions
 from consumers.questions.open_items.open_items import waiting
 from consumers.trail.store import Trail
-from ledger.account import Account
-from ledger.parts import whole
-from ledger.spans import Span
+from ledger.account.account import Account
+from ledger.account.parts import whole
+from ledger.account.spans import Span
 from schemas.events import Event
 from schemas.times import DAY, SECOND
 from tests import histories as h

@@ -14,7 +14,7 @@ from consumers.questions.open_items.overdue import overdue
 from consumers.questions.recognition.evaluations import evaluations, unevaluated
 from consumers.questions.recognition.recognition import benefit, recognition
 from consumers.trail.store import Trail, open_trail
-from ledger.recognition import points_spent
+from ledger.recognition.recognition import points_spent
 from ledger.replay import replay
 from schemas.events import Score
 from tests.histories import (

@@ -24,9 +24,9 @@ from consumers.questions.open_items.open_items import waiting
 from consumers.questions.open_items.overdue import overdue
 from consumers.questions.open_items.remedies import REMEDIES
 from consumers.trail.store import Trail, open_trail
-from ledger.catalogue import Catalogue
+from ledger.account.spans import Span
+from ledger.catalogue.catalogue import Catalogue
 from ledger.publish import publish
-from ledger.spans import Span
 from schemas.events import (
     ApplicationDecided,
     AssignmentWithdrawn,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from consumers.trail.rows import Record
-from ledger.record import Record as Entry
+from ledger.account.record import Record as Entry
 from ledger.replay import Book, replay
 from schemas.codec import encode
 from schemas.events import (

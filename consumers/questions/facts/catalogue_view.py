@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from consumers.trail.query import Query, as_known, if_asked, names
-from ledger.admission import barred
-from ledger.catalogue import Catalogue
+from ledger.account.record import Record
+from ledger.catalogue.catalogue import Catalogue
+from ledger.hours.admission import barred
 from ledger.publish import learn
-from ledger.record import Record
 from schemas.codec import Undecodable, decode_event
 from schemas.events import CatalogueEvent
 from schemas.topics import CATALOGUE

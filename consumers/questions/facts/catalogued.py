@@ -11,9 +11,9 @@ from consumers.kafka.reader import Log
 from consumers.trail.query import Query, as_known, if_asked
 from consumers.trail.rows import Place
 from consumers.wording import moment, reason_texts
-from ledger.catalogue import Catalogue
+from ledger.account.record import Record
+from ledger.catalogue.catalogue import Catalogue
 from ledger.publish import learn
-from ledger.record import Record
 from schemas.codec import Undecodable, decode_event
 from schemas.topics import CATALOGUE
 

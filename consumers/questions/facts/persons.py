@@ -2,7 +2,7 @@
 
 from consumers.questions.facts.catalogue_view import published
 from consumers.trail.query import Query
-from ledger.people import People, publish_person
+from ledger.catalogue.people import People, publish_person
 from schemas.events import CatalogueEvent, VolunteerErased, VolunteerMerged, VolunteerUnmerged
 
 _Said = VolunteerMerged | VolunteerUnmerged | VolunteerErased

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from consumers.trail.query import Query, as_known, if_asked
-from ledger.catalogue import Catalogue
-from ledger.lateness import by_clock, skew_micros
-from ledger.spans import end_of, whole_minutes
+from ledger.account.spans import end_of, whole_minutes
+from ledger.catalogue.catalogue import Catalogue
+from ledger.hours.lateness import by_clock, skew_micros
 from schemas.codec import decode_event
 from schemas.topics import CHECKINS, HOURS
 
@@ -156,7 +156,7 @@ def key_of(row: Mapping[str, Any]) -> SpanKey:
 
 
 def happened(row: Mapping[str, Any], known: Catalogue) -> int:
-    """When a check-in or check-out was, by a clock that is corrected (`ledger.lateness`)."""
+    """When a check-in or check-out was, by a clock that is corrected (`ledger.hours.lateness`)."""
     skew = skew_micros(row["site_id"] or None, row["recorded"], known)
     at, _ = by_clock(row["occurred"], row["sent"], row["recorded"], skew)
     return at

@@ -13,7 +13,7 @@ from consumers.questions.facts.sessions import Recorded, recorded
 from consumers.questions.hours.measures import By, breakdown, measures
 from consumers.questions.hours.totals import asked_for
 from consumers.trail.query import Column, Query, lines
-from ledger.catalogue import Catalogue
+from ledger.catalogue.catalogue import Catalogue
 from schemas.events import GroupAttendanceRecorded
 from schemas.times import DAY, HOUR, MINUTE
 

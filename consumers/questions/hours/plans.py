@@ -17,7 +17,7 @@ from consumers.questions.facts.sessions import Recorded, SpanKey, recorded
 from consumers.questions.hours.totals import asked_for
 from consumers.trail.query import Query, lines
 from consumers.wording import moment
-from ledger.catalogue import Catalogue
+from ledger.catalogue.catalogue import Catalogue
 from ledger.publish import publish
 from schemas.events import CatalogueEvent, NoShowRecorded, ShiftScheduled
 from schemas.times import MINUTE

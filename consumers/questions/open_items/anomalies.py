@@ -76,7 +76,7 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _grants(known: str) -> str:
     """Backfills that the ledger took, one row for each; `length` in whole minutes, floored as the
-    ledger does it (`ledger.spans.whole_minutes`)."""
+    ledger does it (`ledger.account.spans.whole_minutes`)."""
     return (
         "SELECT volunteer_id, grant_id, event_id, actor_id, approver_id, recording_org_id, "
         "activity_id, start_at, end_at, recorded_at, empty(evidence) AS bare, "

@@ -9,11 +9,11 @@ from typing import Any
 from consumers.questions.facts.catalogue_view import ORGS, PLACES, RULES, catalogue
 from consumers.questions.facts.sessions import Ends, SpanKey, key_of
 from consumers.trail.query import Query, as_known, if_asked
-from ledger.acts import Act, with_act
-from ledger.catalogue import Catalogue, Place
-from ledger.decisions import act_of
-from ledger.results import open_policy
-from ledger.spans import Facts
+from ledger.account.acts import Act, with_act
+from ledger.account.spans import Facts
+from ledger.catalogue.catalogue import Catalogue, Place
+from ledger.hours.decisions import act_of
+from ledger.hours.results import open_policy
 from schemas.codec import decode_event
 from schemas.events import HoursRerated
 from schemas.times import MINUTE

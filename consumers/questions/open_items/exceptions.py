@@ -15,7 +15,7 @@ from consumers.questions.open_items.remedies import ABOVE, REMEDIES, remedy
 from consumers.questions.open_items.waiting_item import Place, Waiting
 from consumers.trail.query import Query, as_known, if_asked
 from consumers.wording import moment, reason_texts
-from ledger import catalogue as registry
+from ledger.catalogue import catalogue as registry
 from schemas.times import iso_date
 
 _SOURCE = ("source_topic", "source_partition", "source_offset")

@@ -6,7 +6,7 @@ from typing import Any
 from consumers.questions.facts.sessions import SpanKey, key_of
 from consumers.questions.open_items.waiting_item import Waiting, place_of, told_of_person
 from consumers.trail.query import Query, as_known, if_asked, source_events
-from ledger.people import People
+from ledger.catalogue.people import People
 from schemas.codec import decode_event
 from schemas.events import FactForwarded
 

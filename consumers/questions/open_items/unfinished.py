@@ -17,9 +17,9 @@ from consumers.questions.open_items.waiting_item import (
     told_of_person,
 )
 from consumers.trail.query import Query, as_known, if_asked
-from ledger.catalogue import Catalogue
-from ledger.lateness import policy_at
-from ledger.people import People
+from ledger.catalogue.catalogue import Catalogue
+from ledger.catalogue.people import People
+from ledger.hours.lateness import policy_at
 from schemas.times import HOUR, MINUTE
 
 _WITHOUT_LINES = ("over_max_session", "too_late", "awaiting_check_in", "awaiting_target")

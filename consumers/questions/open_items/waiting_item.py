@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from consumers.questions.facts.sessions import SpanKey
-from ledger.people import People
+from ledger.catalogue.people import People
 
 Place = tuple[str, str, str, str, str]
 """Recording organisation, host, project, site, activity; '' where there is none."""

@@ -13,10 +13,10 @@ from consumers.questions.facts.persons import everybody
 from consumers.questions.recognition.accepted_facts import Taken, first_of_each, taken
 from consumers.trail.query import Query
 from consumers.wording import moment
-from ledger.catalogue import Catalogue
-from ledger.evaluations import evaluated_late, evaluation_deadline
-from ledger.people import People
-from ledger.policy import Policy
+from ledger.catalogue.catalogue import Catalogue
+from ledger.catalogue.people import People
+from ledger.catalogue.policy import Policy
+from ledger.recognition.evaluations import evaluated_late, evaluation_deadline
 from schemas.events import (
     EvaluationRevised,
     EvaluationSubmitted,

@@ -15,7 +15,7 @@ from consumers.questions.recognition.stars import awarded, stars
 from consumers.questions.recognition.volunteer import Volunteer, volunteer
 from consumers.trail.query import Query
 from consumers.wording import moment
-from ledger.recognition import points_earned
+from ledger.recognition.recognition import points_earned
 from schemas.codec import decode_event
 from schemas.events import (
     CertificateIssued,

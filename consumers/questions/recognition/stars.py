@@ -7,8 +7,8 @@ from typing import Any
 from consumers.questions.recognition.accepted_facts import Taken, first_of_each
 from consumers.questions.recognition.volunteer import Volunteer
 from consumers.wording import moment
-from ledger.policy import Policy
-from ledger.stars import reached
+from ledger.catalogue.policy import Policy
+from ledger.recognition.stars import reached
 from schemas.events import StarApplied, StarDecided
 
 

@@ -7,8 +7,8 @@ from itertools import groupby
 from consumers.questions.facts.catalogue_view import catalogue
 from consumers.questions.recognition.accepted_facts import Taken, taken
 from consumers.trail.query import Query
-from ledger.catalogue import Catalogue
-from ledger.policy import Policy
+from ledger.catalogue.catalogue import Catalogue
+from ledger.catalogue.policy import Policy
 from schemas.times import iso_date
 from schemas.topics import RECOGNITION
 from schemas.validity import LATEST

@@ -10,7 +10,7 @@ a conflict, never passed over.
 from hashlib import blake2b
 from typing import Final
 
-from ledger.pages import Pages
+from ledger.account.pages import Pages
 
 KEY_BYTES: Final = 8
 ENTRY_BYTES: Final = 16

@@ -2,13 +2,8 @@
 section 12). Nothing here ever changes a minute.
 """
 
-from ledger.account import Account
-from ledger.cases import begin, case_keys, case_of, count_of, refusal, take_back
-from ledger.catalogue import Catalogue
-from ledger.policy import Policy
-from ledger.results import Result
-from ledger.stars import apply_for, decide_star, star_keys
-from ledger.words import (
+from ledger.account.account import Account
+from ledger.account.statements import (
     CERTIFICATE,
     COMMENDATION,
     OPEN,
@@ -18,6 +13,11 @@ from ledger.words import (
     is_back,
     opened,
 )
+from ledger.catalogue.catalogue import Catalogue
+from ledger.catalogue.policy import Policy
+from ledger.hours.results import Result
+from ledger.recognition.cases import begin, case_keys, case_of, count_of, refusal, take_back
+from ledger.recognition.stars import apply_for, decide_star, star_keys
 from schemas.events import (
     CaseKind,
     CertificateIssued,

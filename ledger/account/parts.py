@@ -7,9 +7,9 @@ session_id of one person is one session, whichever registration its ends were re
 
 from bisect import bisect_left
 
-from ledger.acts import Act, key
-from ledger.heard import joined
-from ledger.spans import NO_FACTS, Facts, Part, Span
+from ledger.account.acts import Act, key
+from ledger.account.heard import joined
+from ledger.account.spans import NO_FACTS, Facts, Part, Span
 from schemas.posting import Kind
 from schemas.times import DAY
 

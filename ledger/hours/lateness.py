@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from ledger.catalogue import CHINA_OFFSET_MINUTES, Catalogue
-from ledger.policy import Policy
+from ledger.catalogue.catalogue import CHINA_OFFSET_MINUTES, Catalogue
+from ledger.catalogue.policy import Policy
 from schemas.events import CheckedIn, CheckedOut
 from schemas.times import DAY, MINUTE
 from schemas.validity import EARLIEST

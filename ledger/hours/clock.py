@@ -2,15 +2,15 @@
 
 from typing import Final
 
-from ledger.account import Account, put, span_of
-from ledger.catalogue import Catalogue
-from ledger.changes import ANYTHING, all_wait_in, org, person, project, site
-from ledger.parts import whole
-from ledger.rating import credit, set_due
-from ledger.record import Record
-from ledger.results import Result, outcome_of, posting
-from ledger.settling import WAITS, settled
-from ledger.spans import Span
+from ledger.account.account import Account, put, span_of
+from ledger.account.parts import whole
+from ledger.account.record import Record
+from ledger.account.spans import Span
+from ledger.catalogue.catalogue import Catalogue
+from ledger.catalogue.changes import ANYTHING, all_wait_in, org, person, project, site
+from ledger.hours.rating import credit, set_due
+from ledger.hours.results import Result, outcome_of, posting
+from ledger.hours.settling import WAITS, settled
 from schemas.posting import Posting
 
 TOPICS_MAX: Final = 32
@@ -23,8 +23,9 @@ def due_at(account: Account) -> int | None:
 
 
 def waits_for(account: Account) -> tuple[str, ...]:
-    """The topics of the catalogue (`ledger.changes`) that could let something of this account count
-    which waits for them, in ascending order; its person's own topic is not among them."""
+    """The topics of the catalogue (`ledger.catalogue.changes`) that could let something of this
+    account count which waits for them, in ascending order; its person's own topic is not among
+    them."""
     topics: set[str] = set()
     for key, at in account.due.items():
         if at:

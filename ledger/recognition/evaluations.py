@@ -4,13 +4,13 @@ The scores stay in the events, where auditors read them; the account remembers w
 whom, so that one judgement of each organisation stands.
 """
 
-from ledger.account import Account, lookup
-from ledger.cases import begin, case_keys, case_of, count_of, refusal, take_back
-from ledger.catalogue import Catalogue
-from ledger.lateness import LATENESS
-from ledger.policy import Policy
-from ledger.results import Result
-from ledger.words import EVALUATION, OPEN, Word, evaluated, is_back, opened
+from ledger.account.account import Account, lookup
+from ledger.account.statements import EVALUATION, OPEN, Word, evaluated, is_back, opened
+from ledger.catalogue.catalogue import Catalogue
+from ledger.catalogue.policy import Policy
+from ledger.hours.lateness import LATENESS
+from ledger.hours.results import Result
+from ledger.recognition.cases import begin, case_keys, case_of, count_of, refusal, take_back
 from schemas.events import (
     Evaluation,
     EvaluationRevised,

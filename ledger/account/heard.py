@@ -4,8 +4,8 @@ When a check-in or check-out was recorded is part of the fact, so what an approv
 from the set of facts and not from the order in which they were read.
 """
 
-from ledger.acts import Standing
-from ledger.spans import Begin, Facts
+from ledger.account.acts import Standing
+from ledger.account.spans import Begin, Facts
 
 
 def begin_of(facts: Facts) -> Begin | None:

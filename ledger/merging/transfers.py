@@ -3,12 +3,12 @@
 from hashlib import blake2b
 from typing import Final, cast
 
-from ledger.acts import Act
-from ledger.catalogue import Place
-from ledger.record import Record
-from ledger.results import place_of
-from ledger.spans import Begin, Facts, Span
-from ledger.words import Case, Word
+from ledger.account.acts import Act
+from ledger.account.record import Record
+from ledger.account.spans import Begin, Facts, Span
+from ledger.account.statements import Case, Word
+from ledger.catalogue.catalogue import Place
+from ledger.hours.results import place_of
 from schemas.codec import decode_event, encode
 from schemas.events import (
     Actor,

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Final
 
-from ledger.catalogue import Place
+from ledger.catalogue.catalogue import Place
 
 ORGANISER: Final = 1
 ORG: Final = 2

@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from ledger.people import People, PersonEvent
+from ledger.catalogue.people import People, PersonEvent
 from schemas.events import (
     CatalogueEvent,
     OrgRegistered,

@@ -1,11 +1,11 @@
 """Hours that people enter: grants, claims, imported rows, training (docs/rules.md, section 4)."""
 
-from ledger.account import Account, lookup, remember, span_of
-from ledger.bounds import batch_key, row_key, too_heavy, too_many
-from ledger.catalogue import Catalogue, Place
-from ledger.lateness import lateness
-from ledger.results import Result, place_of, settle
-from ledger.spans import Facts, Span
+from ledger.account.account import Account, lookup, remember, span_of
+from ledger.account.spans import Facts, Span
+from ledger.catalogue.catalogue import Catalogue, Place
+from ledger.hours.bounds import batch_key, row_key, too_heavy, too_many
+from ledger.hours.lateness import lateness
+from ledger.hours.results import Result, place_of, settle
 from schemas.events import HoursClaimed, HoursGranted, HoursImported, TrainingRecorded
 from schemas.posting import Kind
 from schemas.times import DAY, MINUTE

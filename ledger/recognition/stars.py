@@ -4,12 +4,8 @@ An award is a fact that stays until its granting body decides anew: hours that a
 never take a star away by themselves (edge case E27).
 """
 
-from ledger.account import Account, spans_on
-from ledger.cases import case_keys, case_of, count_of, refusal, say
-from ledger.catalogue import Catalogue
-from ledger.policy import Policy
-from ledger.results import Result
-from ledger.words import (
+from ledger.account.account import Account, spans_on
+from ledger.account.statements import (
     APPROVE,
     OPEN,
     REJECT,
@@ -23,6 +19,10 @@ from ledger.words import (
     standing,
     starred,
 )
+from ledger.catalogue.catalogue import Catalogue
+from ledger.catalogue.policy import Policy
+from ledger.hours.results import Result
+from ledger.recognition.cases import case_keys, case_of, count_of, refusal, say
 from schemas.events import Said, StarApplied, StarDecided
 from schemas.times import day
 

@@ -7,15 +7,15 @@ registration goes to that account to be judged; what it adds is copied back to w
 
 from dataclasses import replace
 
-from ledger.account import Account
-from ledger.cases import RECEIVED_WORDS_MAX, all_cases, case_of, put_case
-from ledger.catalogue import Catalogue
-from ledger.evaluations import evaluate
-from ledger.recognition import case_named, recognise
-from ledger.record import Record
-from ledger.results import Result
-from ledger.transfers import Told, fact_of, words_of
-from ledger.words import EVALUATION, STAR, said_by, with_words, without_origin
+from ledger.account.account import Account
+from ledger.account.record import Record
+from ledger.account.statements import EVALUATION, STAR, said_by, with_words, without_origin
+from ledger.catalogue.catalogue import Catalogue
+from ledger.hours.results import Result
+from ledger.merging.transfers import Told, fact_of, words_of
+from ledger.recognition.cases import RECEIVED_WORDS_MAX, all_cases, case_of, put_case
+from ledger.recognition.evaluations import evaluate
+from ledger.recognition.recognition import case_named, recognise
 from schemas.events import (
     CaseKind,
     CaseTransferred,

@@ -1,14 +1,14 @@
 """What came of an event: its posting, and what a posting says of a span."""
 
-from ledger.account import Account
-from ledger.catalogue import Catalogue, Place
-from ledger.lateness import policy_at
-from ledger.parts import whole
-from ledger.policy import Policy
-from ledger.rating import credit, set_due
-from ledger.record import Record
-from ledger.settling import HELD, WAITS, court_of, settled
-from ledger.spans import Facts, Span
+from ledger.account.account import Account
+from ledger.account.parts import whole
+from ledger.account.record import Record
+from ledger.account.spans import Facts, Span
+from ledger.catalogue.catalogue import Catalogue, Place
+from ledger.catalogue.policy import Policy
+from ledger.hours.lateness import policy_at
+from ledger.hours.rating import credit, set_due
+from ledger.hours.settling import HELD, WAITS, court_of, settled
 from schemas.events import (
     CheckedIn,
     CheckedOut,

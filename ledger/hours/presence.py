@@ -1,16 +1,16 @@
 """Check-ins and check-outs: the two ends of a session (docs/rules.md, section 3)."""
 
-from ledger.account import Account, put, span_of
-from ledger.bounds import CHECK_INS_MAX, CHECK_OUTS_MAX, too_heavy, too_many
-from ledger.catalogue import Catalogue
-from ledger.heard import alike, as_approved, with_begin, with_out
-from ledger.lateness import happened_at, is_late, lateness, policy_at
-from ledger.parts import whole
-from ledger.policy import Policy
-from ledger.rating import set_due
-from ledger.results import Result, place_of, settle
-from ledger.settling import court_of
-from ledger.spans import Begin, Span
+from ledger.account.account import Account, put, span_of
+from ledger.account.heard import alike, as_approved, with_begin, with_out
+from ledger.account.parts import whole
+from ledger.account.spans import Begin, Span
+from ledger.catalogue.catalogue import Catalogue
+from ledger.catalogue.policy import Policy
+from ledger.hours.bounds import CHECK_INS_MAX, CHECK_OUTS_MAX, too_heavy, too_many
+from ledger.hours.lateness import happened_at, is_late, lateness, policy_at
+from ledger.hours.rating import set_due
+from ledger.hours.results import Result, place_of, settle
+from ledger.hours.settling import court_of
 from schemas.events import CheckedIn, CheckedOut
 from schemas.times import DAY, MINUTE
 

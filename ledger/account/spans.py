@@ -8,8 +8,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ledger.acts import Act
-from ledger.catalogue import Place
+from ledger.account.acts import Act
+from ledger.catalogue.catalogue import Place
 from schemas.posting import Kind, Line, State
 from schemas.times import DAY, MINUTE
 
@@ -48,7 +48,7 @@ class Facts:
 
     Of a session also what was known when: `heard` is when the check-in that it begins with was
     recorded, `outs_heard` when each of `outs` was, and `begins` are the check-ins that it began
-    with before an earlier one came (`ledger.heard`).
+    with before an earlier one came (`ledger.account.heard`).
 
     As with spans, what is kept never changes; a changed one is a copy.
     """
@@ -175,7 +175,7 @@ class Span:
     (instant from which, day number); `minutes` those now in the ledger. `approved` is the level
     whose tier is released, `withheld` are those that rejected what their tier holds. `day` is the
     UTC day of the state page it lies in. `facts` are this account's own; `parts` those of
-    registrations it absorbed, by origin (`ledger.parts` joins them).
+    registrations it absorbed, by origin (`ledger.account.parts` joins them).
 
     A changed span is a copy that is set before anybody else has it; one that is kept never changes.
     """

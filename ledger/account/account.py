@@ -8,11 +8,11 @@ replaced, never changed in place, so copies share what they have in common.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ledger import index
-from ledger.index import key_of
-from ledger.pages import Held, Pages
-from ledger.spans import Span, span_key
-from ledger.words import Case
+from ledger.account import index
+from ledger.account.index import key_of
+from ledger.account.pages import Held, Pages
+from ledger.account.spans import Span, span_key
+from ledger.account.statements import Case
 from schemas.posting import Kind, State
 
 DayPage = dict[str, Span]

@@ -1,15 +1,15 @@
 """What people ask for and decide about a session or a grant (docs/rules.md, section 7)."""
 
-from ledger.account import Account, put, span_of
-from ledger.acts import ANYWHERE, ORG, ORGANISER, PROVINCE, SELF, Act, Court, with_act
-from ledger.bounds import ACTS_MAX, too_heavy, too_many
-from ledger.catalogue import Catalogue
-from ledger.heard import alike, as_approved
-from ledger.parts import whole
-from ledger.presence import no_credit
-from ledger.results import Result, place_of, settle
-from ledger.settling import court_of, entitled
-from ledger.spans import Span
+from ledger.account.account import Account, put, span_of
+from ledger.account.acts import ANYWHERE, ORG, ORGANISER, PROVINCE, SELF, Act, Court, with_act
+from ledger.account.heard import alike, as_approved
+from ledger.account.parts import whole
+from ledger.account.spans import Span
+from ledger.catalogue.catalogue import Catalogue
+from ledger.hours.bounds import ACTS_MAX, too_heavy, too_many
+from ledger.hours.presence import no_credit
+from ledger.hours.results import Result, place_of, settle
+from ledger.hours.settling import court_of, entitled
 from schemas.events import (
     Actor,
     AppealDecided,

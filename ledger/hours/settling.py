@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from ledger.acts import ANYWHERE, ORG, PROVINCE, SELF, Act, Court, Standing
-from ledger.catalogue import Catalogue, Place, Shift
-from ledger.heard import as_approved
-from ledger.parts import whole
-from ledger.policy import Policy
-from ledger.spans import Facts, Span
+from ledger.account.acts import ANYWHERE, ORG, PROVINCE, SELF, Act, Court, Standing
+from ledger.account.heard import as_approved
+from ledger.account.parts import whole
+from ledger.account.spans import Facts, Span
+from ledger.catalogue.catalogue import Catalogue, Place, Shift
+from ledger.catalogue.policy import Policy
 from schemas.posting import State
 from schemas.times import DAY, MINUTE
 
@@ -93,7 +93,7 @@ def entitled(act: Act, facts: Facts, catalogue: Catalogue) -> bool:
 
 def settled(span: Span, volunteer_id: str, catalogue: Catalogue) -> Span:
     """The span with its state, reason, policy, interval and civil days, as its own facts and the
-    catalogue have it; its minutes are given out by `ledger.rating`."""
+    catalogue have it; its minutes are given out by `ledger.hours.rating`."""
     all_facts = whole(span)
     now = court_of(all_facts, catalogue).standing if all_facts.acts else NOTHING
     facts, released, changed = as_approved(all_facts, now)

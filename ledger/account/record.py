@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ledger.index import digest
+from ledger.account.index import digest
 from schemas.codec import encode_again
 from schemas.events import Event
 

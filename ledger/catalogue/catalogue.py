@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from ledger.changes import Changes
-from ledger.people import People
-from ledger.policy import BUILT_IN, Policy
-from ledger.workdays import PLAIN, UNKNOWN, Workdays
+from ledger.catalogue.changes import Changes
+from ledger.catalogue.people import People
+from ledger.catalogue.policy import BUILT_IN, Policy
+from ledger.catalogue.workdays import PLAIN, UNKNOWN, Workdays
 from schemas.events import Actor, UtcOffset
 from schemas.times import DAY, MINUTE
 

@@ -1,8 +1,8 @@
 """May a decoded record enter the ledger? (docs/rules.md, section 1)"""
 
-from ledger.catalogue import Catalogue
-from ledger.lateness import happened_at, skew_micros
-from ledger.record import Record
+from ledger.account.record import Record
+from ledger.catalogue.catalogue import Catalogue
+from ledger.hours.lateness import happened_at, skew_micros
 from schemas.events import (
     CheckedIn,
     CheckedOut,

@@ -11,10 +11,8 @@ them over; the id index says where. What counts of them is kept beside as sums.
 from collections.abc import Iterator
 from typing import Final
 
-from ledger.account import Account, lookup, remember
-from ledger.catalogue import Catalogue
-from ledger.results import Result
-from ledger.words import (
+from ledger.account.account import Account, lookup, remember
+from ledger.account.statements import (
     BACK,
     OPEN,
     Case,
@@ -25,6 +23,8 @@ from ledger.words import (
     standing,
     with_words,
 )
+from ledger.catalogue.catalogue import Catalogue
+from ledger.hours.results import Result
 from schemas.events import Actor, CaseKind
 
 CASES_A_PAGE: Final = 8
@@ -87,7 +87,7 @@ def put_case(account: Account, old: Case, new: Case) -> None:
 
 
 def count_of(account: Account, name: str) -> int:
-    """How much counts under a name of `ledger.words`."""
+    """How much counts under a name of `ledger.account.statements`."""
     return lookup(account, name) or 0
 
 

@@ -8,17 +8,17 @@ among its own. To undo it, the facts are taken back there and settled here anew.
 
 from collections.abc import Iterator
 
-from ledger.account import Account, drop, span_of
-from ledger.bounds import RECEIVED_DAY_BYTES_MAX, too_heavy
-from ledger.cases import has_cases
-from ledger.catalogue import Catalogue
-from ledger.handing import forward_case, hand_over, take_home
-from ledger.parts import day_of, said_anything, whole, with_part, without_part
-from ledger.rating import credit, set_due, uncredit
-from ledger.record import Record
-from ledger.results import Result, posting, settle
-from ledger.spans import NO_FACTS, Span
-from ledger.transfers import Told, facts_of
+from ledger.account.account import Account, drop, span_of
+from ledger.account.parts import day_of, said_anything, whole, with_part, without_part
+from ledger.account.record import Record
+from ledger.account.spans import NO_FACTS, Span
+from ledger.catalogue.catalogue import Catalogue
+from ledger.hours.bounds import RECEIVED_DAY_BYTES_MAX, too_heavy
+from ledger.hours.rating import credit, set_due, uncredit
+from ledger.hours.results import Result, posting, settle
+from ledger.merging.moving_cases import forward_case, hand_over, take_home
+from ledger.merging.transfers import Told, facts_of
+from ledger.recognition.cases import has_cases
 from schemas.events import (
     CaseTransferred,
     CheckedIn,

@@ -2,12 +2,11 @@
 
 from typing import Final
 
-from ledger.account import Account, lookup_key, put, remember_key, spans_on
-from ledger.acts import ORG, PROVINCE
-from ledger.catalogue import Catalogue
-from ledger.index import key_of
-from ledger.parts import day_of, whole
-from ledger.spans import (
+from ledger.account.account import Account, lookup_key, put, remember_key, spans_on
+from ledger.account.acts import ORG, PROVINCE
+from ledger.account.index import key_of
+from ledger.account.parts import day_of, whole
+from ledger.account.spans import (
     Minutes,
     Span,
     days_between,
@@ -19,6 +18,7 @@ from ledger.spans import (
     share_of,
     whole_minutes,
 )
+from ledger.catalogue.catalogue import Catalogue
 from schemas.posting import Line, State
 from schemas.times import MINUTE
 

@@ -5,13 +5,13 @@ A state page must stay a small record, and an event must not get dear.
 
 from typing import Final
 
-from ledger.account import Account
-from ledger.acts import Act
-from ledger.catalogue import Place
-from ledger.evaluations import evaluation_keys
-from ledger.parts import day_of, whole
-from ledger.recognition import recognition_keys
-from ledger.spans import Facts, Span, span_key
+from ledger.account.account import Account
+from ledger.account.acts import Act
+from ledger.account.parts import day_of, whole
+from ledger.account.spans import Facts, Span, span_key
+from ledger.catalogue.catalogue import Place
+from ledger.recognition.evaluations import evaluation_keys
+from ledger.recognition.recognition import recognition_keys
 from schemas.events import (
     CheckedIn,
     CheckedOut,
