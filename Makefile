@@ -108,7 +108,7 @@ docs: $(VENV)/.dev  ## pages generated from the contract
 	$(BIN)/python -m deploy.describe
 
 client-wheel: $(VENV)/.run  ## the client for field apps alone, into dist/
-	@$(BIN)/python -m deploy.client_wheel
+	@$(BIN)/python -m deploy.building.client_wheel
 
 # What is pinned stays as it is; add --upgrade-package NAME in LOCK for another version of it.
 lock: | $(VENV)/bin/uv  ## the pins, after a change of dependencies in pyproject.toml
@@ -129,12 +129,12 @@ $(VENV)/.env: requirements.lock pyproject.toml setup.py $(CORE) | $(VENV)/bin/uv
 	@$(BIN)/python -m compileall -q -j 0 -x '$(IDLE)' $(VENV)/lib >/dev/null || true
 	@rm -f *__mypyc*.so
 	@find $(CORE_FOLDERS) -name '*.so' -delete
-	@$(BIN)/python -m deploy.compiling --kept
+	@$(BIN)/python -m deploy.building.compiling --kept
 	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.env
-	@$(BIN)/python -m deploy.compiling
+	@$(BIN)/python -m deploy.building.compiling
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run

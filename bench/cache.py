@@ -4,7 +4,7 @@ import shutil
 import time
 from pathlib import Path
 
-from deploy.jars import cache_dir
+from deploy.broker.jars import cache_dir
 
 _KEPT_SECONDS = 24 * 3600
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 
 from bench.words import health, last_words
-from deploy.broker import Broker
-from deploy.local import kafka_dir
-from deploy.running import SEALER, TRAIL, running
+from deploy.broker.broker import Broker
+from deploy.services.local import kafka_dir
+from deploy.services.running import SEALER, TRAIL, running
 from deploy.settings import Settings
 
 BROKER = "kafka"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from deploy.topics_admin import Wanted, create
+from deploy.broker.topics_admin import Wanted, create
 from schemas.topics import ACCOUNTS, ALL, FACTS, PARTITIONS, POSTINGS, QUARANTINE
 
 OUTPUTS = (POSTINGS, ACCOUNTS, QUARANTINE)

@@ -27,8 +27,8 @@ from bench.material import history
 from bench.processes import shilu
 from bench.report import machine, table, write
 from consumers.api.trail_client import At, find_owner
-from deploy.broker import Broker
-from deploy.topics_admin import Wanted, create
+from deploy.broker.broker import Broker
+from deploy.broker.topics_admin import Wanted, create
 from producers.simulate import Sending
 from schemas.codec import decode_output
 from schemas.posting import Posting

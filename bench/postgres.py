@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from deploy.ports import free_port
+from deploy.host.ports import free_port
 
 _PLACES = (Path("/usr/lib/postgresql/15/bin"), Path("/usr/lib/postgresql/17/bin"))
 _SETTINGS = (

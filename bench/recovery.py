@@ -28,8 +28,8 @@ from bench.material import folded, history
 from bench.processes import shilu
 from bench.report import machine, table, write
 from bench.watch import Tree
-from deploy.broker import Broker
-from deploy.topics_admin import Wanted, create
+from deploy.broker.broker import Broker
+from deploy.broker.topics_admin import Wanted, create
 from producers.ids import event_id_at
 from schemas.codec import encode
 from schemas.events import ClockTicked

@@ -18,7 +18,7 @@ from bench.java import build
 from bench.log import Log
 from bench.rounds import Results, run_all, write_log
 from bench.watch import Failed
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from deploy.errors import ShiluError
 from deploy.lang import text
 

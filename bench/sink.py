@@ -24,8 +24,8 @@ from bench.report import machine, table, write
 from consumers.api.trail_client import At, find_owner
 from consumers.trail.batch import Limits
 from consumers.trail.store import open_trail
-from deploy.broker import Broker
-from deploy.topics_admin import Wanted, create
+from deploy.broker.broker import Broker
+from deploy.broker.topics_admin import Wanted, create
 from schemas.topics import ALL
 
 TABLES = ("line", "event", "posting")

@@ -28,8 +28,8 @@ from bench.gaps import Gaps
 from bench.positions import Offsets, Positions, by_partition, left, settled
 from bench.report import RESULTS, machine
 from bench.vitals import Vitals
-from deploy.running import SEALER, TRAIL
-from deploy.running import health as answer
+from deploy.services.running import SEALER, TRAIL
+from deploy.services.running import health as answer
 from producers.simulate import Plan, Sending, simulate
 from schemas.times import DAY, SECOND
 from tests.faults.harness import Cluster, Sender, wait_until

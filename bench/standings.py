@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.contestants import Contestant
 from bench.watch import Measured
-from deploy.jars import KAFKA_VERSION
+from deploy.broker.jars import KAFKA_VERSION
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 MARKERS = ("<!-- make bench -->", "<!-- /make bench -->")

@@ -31,7 +31,7 @@ from bench.log import Log, entries
 from bench.positions import Offsets, Positions, by_partition, left, settled
 from bench.report import RESULTS, machine
 from bench.rounds import write_log
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from schemas.topics import PARTITIONS, TRANSFERS
 from tests.faults.harness import SESSION_SECONDS, Cluster, wait_until
 from tests.judge import judge

@@ -22,8 +22,8 @@ if os.environ.get("SHILU_PLAIN"):
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from bench.reliability import note
-from deploy.broker import Broker
-from deploy.compiled import require_fresh
+from deploy.broker.broker import Broker
+from deploy.building.compiled import require_fresh
 from schemas.topics import ALL, PARTITIONS, broker_config
 
 logging.getLogger("kafka").setLevel(logging.CRITICAL)

@@ -11,7 +11,7 @@ import typer
 from deploy.describe import meaning
 from deploy.errors import ShiluError
 from deploy.lang import text
-from deploy.terminal import input_bytes
+from deploy.terminal.console import input_bytes
 from ledger.account.record import Record
 from ledger.whatif import what_if
 from producers.lines import read_lines

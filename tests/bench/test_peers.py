@@ -15,7 +15,7 @@ from bench.java import build, missing_tool
 from bench.log import Entry, Log, produce, simulated
 from bench.peers.simple import Source, fold
 from bench.rounds import run_one
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from producers.ids import event_id_at
 from producers.record import key_of, partition_of
 from schemas.codec import decode_output, encode

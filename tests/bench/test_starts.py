@@ -10,7 +10,7 @@ from bench.exactly import Source, differing, look, sources
 from bench.log import Log, entries, prepared, produce
 from bench.positions import Group, Positions, by_partition, left, settled
 from bench.starts import Outcome, last_line, summed
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from schemas.codec import decode_output
 from schemas.posting import Posting
 from schemas.topics import CHECKINS, HOURS, POSTINGS, TRANSFERS

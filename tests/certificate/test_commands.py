@@ -15,7 +15,7 @@ import zxingcpp
 
 from consumers.kafka.reader import Log
 from consumers.trail.rows import Place
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from schemas.codec import decode_event
 from schemas.events import CertificateIssued, CertificateRevoked, VolunteerErased
 from schemas.topics import RECOGNITION

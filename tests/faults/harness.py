@@ -14,8 +14,8 @@ from kafka import KafkaProducer
 
 from bench.words import health, last_words
 from consumers.api.trail_client import At, find_owner
-from deploy.broker import Broker
-from deploy.lag import worker_lag
+from deploy.broker.broker import Broker
+from deploy.trail.lag import worker_lag
 from producers.simulate import Plan, Sending, simulate
 from schemas.times import day, iso_date
 from tests.conftest import create_topics

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.pidfile import read_pidfile
+from deploy.host.pidfile import read_pidfile
 from producers.simulate import Sending
 from schemas.codec import decode_output
 from schemas.events import ClockTicked

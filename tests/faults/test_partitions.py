@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 
 from bench.positions import Positions, ends_of
 from bench.recovery import fill
-from deploy.pidfile import read_pidfile
+from deploy.host.pidfile import read_pidfile
 from schemas.topics import PARTITIONS, POSTINGS
 from tests.conftest import LONG
 from tests.faults.harness import PATIENCE_SECONDS, Cluster, Sender, settle, wait_until

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from deploy.commands.calendar import events_of
+from deploy.commands.writing.calendar import events_of
 from ledger.account.record import digest_of_event
 from ledger.catalogue.workdays import Workdays
 from schemas import times

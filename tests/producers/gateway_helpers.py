@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from deploy.pidfile import read_pidfile
+from deploy.host.pidfile import read_pidfile
 from producers.gateway.apps import Apps, Scope
 from schemas.jsonform import to_json
 from tests.producers.helpers import wait_until

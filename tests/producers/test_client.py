@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 
-from deploy.broker import Broker
-from deploy.ports import free_port
+from deploy.broker.broker import Broker
+from deploy.host.ports import free_port
 from producers.attendance import Device, Place
 from producers.client import Client
 from producers.courier import Courier

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from deploy.broker import Broker
-from deploy.client_wheel import ENTRY, build, modules, requirements, rewritten
-from deploy.compiled import ROOT
+from deploy.broker.broker import Broker
+from deploy.building.client_wheel import ENTRY, build, modules, requirements, rewritten
+from deploy.building.compiled import ROOT
 from deploy.errors import ShiluError
 from producers.sdk import __all__ as public
 from schemas.codec import EVENT_TYPES, decode_event, encode

@@ -11,11 +11,11 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from typer.testing import CliRunner, Result
 
-from deploy.broker import Broker
-from deploy.commands import topics as topics_command
-from deploy.commands import write as write_command
+from deploy.broker.broker import Broker
+from deploy.broker.topics_admin import describe
+from deploy.commands.services import topics as topics_command
+from deploy.commands.writing import write as write_command
 from deploy.errors import ShiluError
-from deploy.topics_admin import describe
 from schemas.events import ClockTicked
 from schemas.jsonform import event_from_json
 from schemas.times import instant

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from producers import delivery as delivery_module
 from producers.connection import TopicState, require_topics
 from producers.delivery import Delivery

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from deploy.broker import Broker
-from deploy.ports import free_port
+from deploy.broker.broker import Broker
+from deploy.host.ports import free_port
 from schemas.codec import decode_event
 from schemas.events import CheckedIn, CheckedOut
 from schemas.topics import CHECKINS, PARTITIONS

@@ -22,9 +22,9 @@ import httpx
 import pytest
 import uvicorn
 
-from deploy.broker import Broker
-from deploy.pidfile import read_pidfile
-from deploy.ports import free_port
+from deploy.broker.broker import Broker
+from deploy.host.pidfile import read_pidfile
+from deploy.host.ports import free_port
 from producers.gateway.apps import Apps, AppsError
 from producers.gateway.intake import Intake
 from producers.gateway.memory import Known, Memory, MemoryInUse

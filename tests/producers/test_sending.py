@@ -17,7 +17,7 @@ import pytest
 from kafka.errors import KafkaTimeoutError
 from kafka.future import Future
 
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from producers.ids import new_event_id
 from schemas.times import DAY, MINUTE
 from schemas.topics import CHECKINS
@@ -191,7 +191,7 @@ def test_ctrl_c_while_it_starts_is_no_traceback(home: Path) -> None:
 def test_a_lost_broker_is_one_sentence_and_not_one_for_each_line(
     cluster: Broker, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path
 ) -> None:
-    from deploy import sending
+    from deploy.sending import sending
     from producers.delivery import Delivery
 
     class Impatient(Delivery):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deploy.topics_admin import in_words
+from deploy.broker.topics_admin import in_words
 from producers.errors import UnreadableInput
 from producers.lines import read_lines
 from tests.producers.helpers import as_line, check_in

@@ -21,7 +21,7 @@ from consumers.seal.sealer import Sealer, Terms, holding
 from consumers.seal.witness_client import Witness
 from consumers.signing import keyring
 from consumers.signing.notes import COSIGNATURE, Checkpoint, Note, SignerKey, VerifierKey
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from schemas.topics import ACCESS, ALL, CHECKPOINTS, POSTINGS
 from tests.seal.looks import looks
 from tests.seal.notes import SIGNER

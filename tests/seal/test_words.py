@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from consumers.bundle import file_check, verify
-from deploy.seal_words import detail_in_words, in_chinese
+from deploy.seal.seal_words import detail_in_words, in_chinese
 
 CELLS = (
     ("line 0 minutes 231 instead of 171", "明细 0 的分钟(minutes)是 231,封存的是 171"),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from schemas.codec import decode_event
 from schemas.events import ClockTicked
 from schemas.times import MINUTE, SECOND

@@ -9,8 +9,8 @@ import pytest
 from aiokafka.errors import MessageSizeTooLargeError, UnknownError
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from deploy.broker import Broker
-from deploy.topics_admin import describe
+from deploy.broker.broker import Broker
+from deploy.broker.topics_admin import describe
 from ledger.catalogue.catalogue import Catalogue
 from schemas.codec import decode_output
 from schemas.posting import Posting, Quarantined

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from ledger.catalogue.catalogue import Catalogue
 from schemas.codec import encode
 from schemas.topics import ACCOUNTS, ALL, CHECKINS, PARTITIONS, broker_config

@@ -12,11 +12,11 @@ from consumers.api.trail_client import At
 from consumers.api.trail_server import serving
 from consumers.trail.progress import Progress
 from consumers.trail.store import open_trail
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from deploy.errors import ShiluError
-from deploy.tables import cell
-from deploy.trail_times import day_of, days_of, moment_of
-from deploy.trail_view import hours
+from deploy.terminal.tables import cell
+from deploy.terminal.times import day_of, days_of, moment_of
+from deploy.trail.trail_view import hours
 from schemas.times import day, instant, rfc3339
 from schemas.topics import CHECKINS
 from tests.trail.book import Book, line, random_book

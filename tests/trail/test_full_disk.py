@@ -15,7 +15,7 @@ from consumers.reconcile.reconcile import reconcile
 from consumers.trail.disk_guard import ROOM_BYTES
 from consumers.trail.rows import arrow, rows_of
 from consumers.trail.store import Trail, TrailError, open_trail
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from tests.small_disk import small_disk
 from tests.trail.book import Book, random_book
 from tests.trail.fill import Sender

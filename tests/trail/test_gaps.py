@@ -17,7 +17,7 @@ from consumers.signing import keyring
 from consumers.trail.resume import SinkError
 from consumers.trail.rows import Place
 from consumers.trail.store import open_trail
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from schemas.codec import encode
 from schemas.posting import PartitionState, Position
 from schemas.topics import CHECKINS, POSTINGS

@@ -10,7 +10,7 @@ from consumers.api.trail_client import At, Opened, find_owner
 from consumers.kafka.reader import Log
 from consumers.reconcile.reconcile import reconcile
 from consumers.trail.store import open_trail
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from schemas.posting import Posting, Quarantined
 from tests.trail.book import random_book
 from tests.trail.fill import Sender

@@ -13,7 +13,7 @@ from consumers.kafka.reader import Log
 from consumers.reconcile.findings import Report
 from consumers.reconcile.reconcile import reconcile
 from consumers.trail.store import Trail
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from schemas.codec import encode
 from schemas.posting import Account
 from schemas.topics import ACCOUNTS, CHECKINS, POSTINGS

@@ -15,7 +15,7 @@ from consumers.trail.resume import SinkError
 from consumers.trail.rows import arrow, rows_of
 from consumers.trail.sink import WRITE_ORDER
 from consumers.trail.store import Trail, open_trail
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from schemas.codec import encode
 from schemas.posting import PartitionState
 from schemas.topics import ACCESS, CHECKINS, CHECKPOINTS, POSTINGS, QUARANTINE

@@ -10,7 +10,7 @@ from kafka import KafkaProducer
 
 from consumers.kafka.reader import Log, LogError
 from consumers.trail.rows import Place
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from schemas.topics import CHECKINS
 from tests.conftest import create_topics
 from tests.faults.harness import wait_until

@@ -16,9 +16,9 @@ import pytest
 from confluent_kafka import Producer
 from kafka.admin import KafkaAdminClient
 
-from deploy.asking import EXIT_NOT_THERE
-from deploy.broker import Broker
-from deploy.pidfile import write_pidfile
+from deploy.broker.broker import Broker
+from deploy.host.pidfile import write_pidfile
+from deploy.trail.asking import EXIT_NOT_THERE
 from schemas.topics import ALL, HOURS, QUARANTINE
 from tests.trail.book import Book, line
 from tests.trail.fill import Sender

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from deploy.broker import Broker
-from deploy.pidfile import read_pidfile
+from deploy.broker.broker import Broker
+from deploy.host.pidfile import read_pidfile
 from schemas.codec import decode_output
 from schemas.jsonform import to_json
 from schemas.posting import Posting

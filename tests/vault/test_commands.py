@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deploy.vault_errors import _TEXTS, REFUSALS
+from deploy.vault.vault_errors import _TEXTS, REFUSALS
 from schemas.codec import encode
 from schemas.topics import ACCESS
 from tests.trail.fill import fill

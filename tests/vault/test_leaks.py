@@ -19,7 +19,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from consumers.api.trail_client import At, find_owner
 from consumers.trail.store import open_trail
-from deploy.local import bootstrap
+from deploy.services.local import bootstrap
 from deploy.settings import Settings
 from schemas.codec import encode
 from schemas.jsonform import event_from_json
