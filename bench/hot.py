@@ -11,7 +11,7 @@ from random import Random
 
 from producers.ids import RANDOM_BITS, event_id_at
 from producers.record import partition_of
-from producers.simulate import Sending
+from producers.simulator.simulate import Sending
 from schemas.codec import encode
 from schemas.events import Actor, CheckedIn, CheckedOut
 from schemas.times import DAY, MINUTE, SECOND, day

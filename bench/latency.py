@@ -29,7 +29,7 @@ from bench.report import machine, table, write
 from consumers.api.trail_client import At, find_owner
 from deploy.broker.broker import Broker
 from deploy.broker.topics_admin import Wanted, create
-from producers.simulate import Sending
+from producers.simulator.simulate import Sending
 from schemas.codec import decode_output
 from schemas.posting import Posting
 from schemas.topics import ALL, CATALOGUE, FACTS, PARTITIONS, POSTINGS

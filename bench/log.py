@@ -16,7 +16,7 @@ from confluent_kafka import Producer
 from bench.cache import bench_cache, forget_older
 from bench.hot import SHARE, crowd_on_one
 from producers.record import partition_of
-from producers.simulate import Plan, simulate
+from producers.simulator.simulate import Plan, simulate
 from schemas.times import day
 from schemas.topics import CATALOGUE, FACTS, PARTITIONS
 

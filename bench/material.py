@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from consumers.trail.rows import Record
 from ledger.catalogue.catalogue import Catalogue
-from producers.simulate import Plan, Sending, simulate
+from producers.simulator.simulate import Plan, Sending, simulate
 from schemas.times import day
 from schemas.topics import CATALOGUE, FACTS, PARTITIONS, POSTINGS
 from streams.partitions import fold_batch

@@ -30,7 +30,7 @@ from bench.report import RESULTS, machine
 from bench.vitals import Vitals
 from deploy.services.running import SEALER, TRAIL
 from deploy.services.running import health as answer
-from producers.simulate import Plan, Sending, simulate
+from producers.simulator.simulate import Plan, Sending, simulate
 from schemas.times import DAY, SECOND
 from tests.faults.harness import Cluster, Sender, wait_until
 from tests.judge import judge

@@ -31,7 +31,7 @@ from deploy.stack.stack import Stack, ensure_topics
 from deploy.terminal.tables import folded, table, wrapped
 from deploy.terminal.wording import word
 from deploy.trail.lag import worker_lags
-from producers.simulate import Plan
+from producers.simulator.simulate import Plan
 from schemas.times import day
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from deploy.lang import text
 from deploy.terminal.console import input_bytes
 from ledger.account.record import Record
 from ledger.whatif import what_if
-from producers.lines import read_lines
+from producers.sending.lines import read_lines
 from schemas.codec import LATEST
 from schemas.events import ClockTicked, PolicyPublished
 from schemas.jsonform import event_from_json, to_json

@@ -9,7 +9,7 @@ from consumers.kafka.reader import Log
 from consumers.questions.facts.catalogued import Outcome, outcomes_until
 from deploy.lang import text
 from deploy.seal.seal_errors import seal_errors
-from producers.emit import Result
+from producers.sending.emit import Result
 from schemas.reasons import REASONS
 
 

@@ -14,9 +14,9 @@ from deploy.sending.outcomes import Found, Outcomes, Position
 from deploy.terminal.console import Bar, bar, broker_errors, input_bytes
 from deploy.terminal.wording import in_words_of, word
 from producers.connection import require_topics
-from producers.delivery import Delivery
-from producers.emit import Result, emit, result_json, topics_of
-from producers.lines import read_lines
+from producers.sending.delivery import Delivery
+from producers.sending.emit import Result, emit, result_json, topics_of
+from producers.sending.lines import read_lines
 from schemas.reasons import REASONS
 from schemas.topics import CATALOGUE
 

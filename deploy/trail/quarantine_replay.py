@@ -25,7 +25,7 @@ from ledger.catalogue.catalogue import Catalogue
 from ledger.hours.admission import barred
 from producers.connection import require_topics
 from producers.record import Record, record_of, require_well_formed
-from producers.together import send_together
+from producers.sending.together import send_together
 from schemas.codec import Undecodable, decode_event
 from schemas.events import Actor, Event, RecordReplayed
 from schemas.headers import ce_headers, origin_header

@@ -17,8 +17,8 @@ from deploy.services.local import bootstrap
 from deploy.settings import Settings
 from deploy.vault.vault_errors import vault_errors
 from producers.connection import require_topics
-from producers.delivery import Delivery
 from producers.record import record_of
+from producers.sending.delivery import Delivery
 from schemas.events import Event
 from schemas.topics import ACCESS, CATALOGUE
 from vault.ask import asked

@@ -14,8 +14,8 @@ from producers.gateway.entitled import not_entitled, wrong_path
 from producers.gateway.memory import Known, Memory
 from producers.gateway.sender import NotAllPlaced, Sender
 from producers.gateway.sentences import fix_of
-from producers.lines import event_of
 from producers.record import Record, record_of
+from producers.sending.lines import event_of
 from schemas.codec import encode
 from schemas.events import Event
 from schemas.jsonform import BadEvent

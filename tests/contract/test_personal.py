@@ -12,11 +12,11 @@ import pytest
 from ledger.account.record import Record
 from ledger.catalogue.catalogue import Catalogue
 from ledger.hours.admission import barred
-from producers.emit import Result, emit
 from producers.errors import MalformedEvent
 from producers.ids import RANDOM_BITS, event_id_at
-from producers.lines import parse_line, read_lines
 from producers.record import require_well_formed
+from producers.sending.emit import Result, emit
+from producers.sending.lines import parse_line, read_lines
 from schemas.codec import EVENT_TYPES, decode_output, encode
 from schemas.events import Actor, CheckedIn, Transfer
 from schemas.jsonform import BadEvent, event_from_json

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from deploy.host.pidfile import read_pidfile
-from producers.simulate import Sending
+from producers.simulator.simulate import Sending
 from schemas.codec import decode_output
 from schemas.events import ClockTicked
 from schemas.posting import Posting

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from producers.lines import parse_line
+from producers.sending.lines import parse_line
 from tests.model import check
 from tests.model_people import check_people
 from tests.rule_examples import EXAMPLES, PAGE, Example, page

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from deploy.broker.broker import Broker
-from producers import delivery as delivery_module
 from producers.connection import TopicState, require_topics
-from producers.delivery import Delivery
-from producers.emit import Result, emit, result_json, topics_of
 from producers.errors import BrokerUnreachable, TopicMissing
-from producers.lines import Line, read_lines
 from producers.record import TICK_KEY
+from producers.sending import delivery as delivery_module
+from producers.sending.delivery import Delivery
+from producers.sending.emit import Result, emit, result_json, topics_of
+from producers.sending.lines import Line, read_lines
 from schemas.codec import encode
 from schemas.events import (
     ClockTicked,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.lines import parse_line, read_lines
 from producers.record import key_of
-from producers.shapes import LINE_BYTES_MAX
+from producers.sending.lines import parse_line, read_lines
+from producers.sending.shapes import LINE_BYTES_MAX
 from producers.zones import utc_offsets
 from schemas.codec import EVENT_TYPES
 from schemas.events import SitePublished

@@ -192,7 +192,7 @@ def test_a_lost_broker_is_one_sentence_and_not_one_for_each_line(
     cluster: Broker, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path
 ) -> None:
     from deploy.sending import sending
-    from producers.delivery import Delivery
+    from producers.sending.delivery import Delivery
 
     class Impatient(Delivery):
         def __init__(self, bootstrap: str, topics: Any) -> None:
@@ -243,9 +243,9 @@ def test_a_broker_that_is_killed_on_the_way_is_given_up_within_twenty_seconds(
 
 def test_a_broker_that_goes_on_acknowledging_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten acknowledgements, each after half of the time to wait: slow is not lost."""
-    from producers import delivery
     from producers.connection import TopicState
     from producers.record import record_of
+    from producers.sending import delivery
 
     slow = _Slow(pause=0.5)
     monkeypatch.setattr(delivery, "open_producer", lambda *_, **__: slow)

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.broker.topics_admin import in_words
 from producers.errors import UnreadableInput
-from producers.lines import read_lines
+from producers.sending.lines import read_lines
 from tests.producers.helpers import as_line, check_in
 
 EVENTS = [check_in(f"v-{number}", number, evidence=('x{["\\y]}', "文,件")) for number in range(5)]

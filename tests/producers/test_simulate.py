@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producers.record import TICK_KEY, key_of, partition_of
-from producers.simulate import ARRIVAL_DAYS_MAX, Plan, Sending, simulate
-from producers.trouble import Trouble
+from producers.simulator.simulate import ARRIVAL_DAYS_MAX, Plan, Sending, simulate
+from producers.simulator.trouble import Trouble
 from schemas.codec import Undecodable, decode_event
 from schemas.events import (
     CheckedIn,

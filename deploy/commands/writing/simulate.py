@@ -14,10 +14,10 @@ from deploy.services.local import bootstrap
 from deploy.settings import Settings
 from deploy.terminal.console import bar, broker_errors, output_text
 from producers.connection import TopicState, require_topics
-from producers.delivery import Delivery
-from producers.emit import topics_of
 from producers.record import Record
-from producers.simulate import ARRIVAL_DAYS_MAX, Plan, Sending, simulate
+from producers.sending.delivery import Delivery
+from producers.sending.emit import topics_of
+from producers.simulator.simulate import ARRIVAL_DAYS_MAX, Plan, Sending, simulate
 from schemas.events import ClockTicked
 from schemas.headers import ce_headers
 from schemas.jsonform import to_json

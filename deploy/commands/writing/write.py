@@ -9,7 +9,7 @@ from deploy.lang import text
 from deploy.sending.sending import WAIT_SECONDS, send_file
 from deploy.services.local import bootstrap
 from deploy.settings import Settings
-from producers.emit import Result
+from producers.sending.emit import Result
 
 _File = Annotated[
     str,

@@ -8,8 +8,8 @@ from dataclasses import replace
 from random import Random
 
 from producers.ids import RANDOM_BITS, event_id_at
-from producers.province import Shift
-from producers.trouble import Trouble
+from producers.simulator.province import Shift
+from producers.simulator.trouble import Trouble
 from schemas.events import (
     Actor,
     CheckedIn,

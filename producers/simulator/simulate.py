@@ -11,7 +11,8 @@ from hashlib import blake2b
 from random import Random
 
 from producers.ids import RANDOM_BITS, event_id_at
-from producers.province import (
+from producers.record import key_of
+from producers.simulator.province import (
     PERIOD_DAYS,
     Project,
     Province,
@@ -26,9 +27,8 @@ from producers.province import (
     shifts,
     site_event,
 )
-from producers.record import key_of
-from producers.story import EARLY_MICROS, Told, attend, evaluate, grant
-from producers.trouble import RawRecord, Trouble, raw_record
+from producers.simulator.story import EARLY_MICROS, Told, attend, evaluate, grant
+from producers.simulator.trouble import RawRecord, Trouble, raw_record
 from schemas.codec import encode
 from schemas.events import CatalogueEvent, ClockTicked, Event, VolunteerRegistered
 from schemas.times import DAY, HOUR, MINUTE, SECOND

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from producers.connection import TopicState
-from producers.delivery import Delivery, Outcome
 from producers.errors import MalformedEvent
-from producers.lines import Line, recorded_fault
 from producers.record import Record, record_of
+from producers.sending.delivery import Delivery, Outcome
+from producers.sending.lines import Line, recorded_fault
 from schemas.events import CatalogueEvent, ClockTicked, Event, Transfer
 from schemas.reasons import REASONS
 from schemas.topics import CHECKINS, TOPIC_OF, TRANSFERS

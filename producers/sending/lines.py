@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from producers.errors import UnknownZone
-from producers.shapes import LINE_BYTES_MAX, pieces
+from producers.sending.shapes import LINE_BYTES_MAX, pieces
 from producers.zones import utc_offsets
 from schemas.events import Event, SitePublished
 from schemas.jsonform import BadEvent, event_from_json
