@@ -11,9 +11,9 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 CORE = (
-    "schemas/avrotypes.py",
-    "schemas/binary.py",
-    "schemas/codec.py",
+    "schemas/wire/avrotypes.py",
+    "schemas/wire/binary.py",
+    "schemas/wire/codec.py",
     "schemas/events.py",
     "schemas/personal.py",
     "schemas/posting.py",

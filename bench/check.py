@@ -7,11 +7,11 @@ from typing import Any
 from bench.ground import Ground
 from bench.log import Entry
 from producers.record import partition_of
-from schemas.codec import Undecodable, decode_event, decode_output
 from schemas.events import CheckedIn, CheckedOut, HoursGranted, SessionVoided
 from schemas.posting import Account
 from schemas.times import MINUTE
 from schemas.topics import ACCOUNTS, FACTS, PARTITIONS, TOPIC_OF
+from schemas.wire.codec import Undecodable, decode_event, decode_output
 
 
 def wrong_accounts(log: Iterable[Entry], ground: Ground, sample: int) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from typing import Any
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from bench.log import Entry
-from schemas.codec import LATEST, decode_output
-from schemas.headers import origin_of
 from schemas.posting import Account, Posting, Quarantined
 from schemas.topics import ACCOUNTS, FACTS, PARTITIONS, POSTINGS, QUARANTINE, TRANSFERS
+from schemas.wire.codec import LATEST, decode_output
+from schemas.wire.headers import origin_of
 
 Source = tuple[str, int, int]
 """Topic, partition, offset."""

@@ -20,10 +20,10 @@ from bench.plots import Series, chart
 from bench.report import ROOT, machine, table, write
 from ledger.catalogue.catalogue import Catalogue
 from producers.ids import event_id_at
-from schemas.codec import encode
 from schemas.events import Actor, CheckedIn, CheckedOut, Event
 from schemas.times import DAY, HOUR, day
 from schemas.topics import CHECKINS, PARTITIONS
+from schemas.wire.codec import encode
 from streams.partitions.fold_batch import fold_chunk, partition_of
 from streams.state.accounts import Store
 from streams.state.state_store import Shelf

@@ -12,10 +12,10 @@ from random import Random
 from producers.ids import RANDOM_BITS, event_id_at
 from producers.record import partition_of
 from producers.simulator.simulate import Sending
-from schemas.codec import encode
 from schemas.events import Actor, CheckedIn, CheckedOut
 from schemas.times import DAY, MINUTE, SECOND, day
 from schemas.topics import CHECKINS, FACTS, PARTITIONS
+from schemas.wire.codec import encode
 
 VOLUNTEER = "v-busy"
 SHARE = 9

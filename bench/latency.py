@@ -30,9 +30,9 @@ from consumers.api.trail_client import At, find_owner
 from deploy.broker.broker import Broker
 from deploy.broker.topics_admin import Wanted, create
 from producers.simulator.simulate import Sending
-from schemas.codec import decode_output
 from schemas.posting import Posting
 from schemas.topics import ALL, CATALOGUE, FACTS, PARTITIONS, POSTINGS
+from schemas.wire.codec import decode_output
 from streams.partitions.fold_batch import partition_of
 
 SAMPLED_EVERY = 20

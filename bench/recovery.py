@@ -31,10 +31,10 @@ from bench.watch import Tree
 from deploy.broker.broker import Broker
 from deploy.broker.topics_admin import Wanted, create
 from producers.ids import event_id_at
-from schemas.codec import encode
 from schemas.events import ClockTicked
 from schemas.times import DAY, day
 from schemas.topics import ACCOUNTS, ALL, CHECKINS, PARTITIONS, POSTINGS
+from schemas.wire.codec import encode
 from streams.partitions.fold_batch import partition_of
 from streams.state.accounts import Change, InMemory, Store, state_key
 from streams.state.restore import headers_of

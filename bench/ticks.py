@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 
 from ledger.catalogue.catalogue import Catalogue
 from ledger.publish import publish
-from schemas.codec import encode
 from schemas.events import Actor, CheckedIn, CheckedOut, ClockTicked, Event, OrgRegistered
 from schemas.times import HOUR, MINUTE, SECOND
 from schemas.topics import CHECKINS
+from schemas.wire.codec import encode
 from streams.partitions.fold_batch import Folded, fold_chunk
 from streams.state.accounts import Store
 from streams.state.state_store import Shelf

@@ -26,8 +26,8 @@ from consumers.seal.log_names import CHUNK, POSTINGS_LOG
 from consumers.seal.sealed_log import SealedLog
 from consumers.signing import keyring
 from consumers.signing.notes import SignerKey
-from schemas.codec import decode_raw, encode
 from schemas.posting import Line, Posting
+from schemas.wire.codec import decode_raw, encode
 
 console = Console(stderr=True, highlight=False)
 

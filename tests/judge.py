@@ -12,11 +12,11 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 
 from ledger.account.record import Record
-from schemas.codec import Undecodable, decode_event, decode_output
 from schemas.events import ClockTicked
-from schemas.headers import origin_of
 from schemas.posting import Account, Posting, Quarantined
 from schemas.topics import ACCOUNTS, CATALOGUE, FACTS, PARTITIONS, POSTINGS, QUARANTINE
+from schemas.wire.codec import Undecodable, decode_event, decode_output
+from schemas.wire.headers import origin_of
 from streams.partitions.fold_batch import partition_of
 from tests.model import check
 from tests.model_people import check_people

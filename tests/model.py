@@ -8,7 +8,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from ledger.account.record import Record
-from schemas.codec import encode
 from schemas.events import (
     CheckedIn,
     CheckedOut,
@@ -22,6 +21,7 @@ from schemas.posting import Line, Posting
 from schemas.times import DAY, HOUR, MINUTE, iso_date
 from schemas.topics import CATALOGUE, FACTS, TOPIC_OF
 from schemas.validity import faults
+from schemas.wire.codec import encode
 from tests.model_catalogue import CHINA_MINUTES, Place, Registry
 from tests.model_rules import HELD_PIECES, Share, Truth, reckon
 from tests.model_spans import Entry, corrected_clock, received_on

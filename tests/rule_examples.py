@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas import times
-from schemas.codec import LATEST
 from schemas.events import Event
-from schemas.jsonform import to_json
 from schemas.posting import Posting
 from schemas.reasons import REASONS
+from schemas.wire.codec import LATEST
+from schemas.wire.jsonform import to_json
 from tests.histories import (
     BASICS,
     CHIEF,

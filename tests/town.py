@@ -16,10 +16,10 @@ from ledger.fold import fold
 from ledger.hours.admission import barred
 from ledger.publish import publish
 from ledger.replay import Book, replay
-from schemas.codec import decode_event, encode
 from schemas.events import ClockTicked, Event, Transfer
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE, KEY_OF, TOPIC_OF, TRANSFERS
+from schemas.wire.codec import decode_event, encode
 from tests.histories import Arrival, arrival, log, tick
 from tests.model import sequence_faults, share_of, truth_of
 from tests.model_people import led, persons

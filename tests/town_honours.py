@@ -10,7 +10,6 @@ from ledger.account.statements import EVALUATION, STAR, decision, is_back, opene
 from ledger.recognition.cases import all_cases
 from ledger.recognition.recognition import points_spent
 from ledger.replay import Book
-from schemas.codec import decode_event
 from schemas.events import (
     Evaluation,
     Event,
@@ -21,6 +20,7 @@ from schemas.events import (
 )
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE
+from schemas.wire.codec import decode_event
 from tests.histories import Arrival, arrival, log, tick
 from tests.model_catalogue import Registry
 from tests.model_people import Told, led, taken_together

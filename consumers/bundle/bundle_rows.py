@@ -17,8 +17,8 @@ from consumers.bundle.cell_bytes import Cell
 from consumers.bundle.cells import Form, form_of, newest_form
 from consumers.reconcile.trail_diff import cursors_of
 from consumers.trail.rows import TABLES, Place, Record, arrow, rows_of
-from schemas.codec import Undecodable, decode_raw
 from schemas.topics import ACCESS, POSTINGS
+from schemas.wire.codec import Undecodable, decode_raw
 
 EVERYTHING: Final = 1 << 62
 """Beyond every offset."""

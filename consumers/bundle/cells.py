@@ -26,9 +26,9 @@ from consumers.bundle.cell_bytes import (
     whole,
     wholes,
 )
-from schemas.codec import BY_ID, LATEST, Schema
-from schemas.strictjson import loads
 from schemas.times import iso_date, rfc3339
+from schemas.wire.codec import BY_ID, LATEST, Schema
+from schemas.wire.strictjson import loads
 
 _FORMULA = "=+-@\t\r'"
 

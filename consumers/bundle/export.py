@@ -29,8 +29,8 @@ from consumers.bundle.cells import Column, newest_form, titled
 from consumers.seal.log_names import ACCESS_LOG, CHUNK, POSTINGS_LOG, Kind, kind_of, log_of
 from consumers.signing.keyring import PublicKeys
 from consumers.trail.rows import Place
-from schemas.codec import LATEST
 from schemas.topics import CHECKPOINTS, POSTINGS
+from schemas.wire.codec import LATEST
 
 Watcher = Callable[[int], None]
 """Told how many postings have been written."""

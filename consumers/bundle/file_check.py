@@ -20,7 +20,7 @@ from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
 from consumers.bundle.cell_bytes import Cell
 from consumers.bundle.cells import Column, Form, form_of, items, titled
 from consumers.seal.log_names import Kind
-from schemas.codec import Undecodable, decode_event, decode_raw
+from schemas.wire.codec import Undecodable, decode_event, decode_raw
 
 _LIMIT = 64 << 20
 _FAULTS_KEPT = 10

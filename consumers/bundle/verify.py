@@ -18,7 +18,7 @@ from consumers.seal.tiles import Tiles, TilesDiffer
 from consumers.signing.keyring import PublicKeys
 from consumers.signing.notes import BadNote, Checkpoint, VerifierKey, opened
 from ledger.merkle import Range, grow, joined, leaf_hashes
-from schemas.strictjson import loads
+from schemas.wire.strictjson import loads
 
 _FAULTS_KEPT = 100
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Literal
 
-from schemas.strictjson import loads
+from schemas.wire.strictjson import loads
 
 State = Literal["valid", "amended", "superseded", "revoked", "withdrawn", "refused", "pending"]
 

@@ -6,9 +6,9 @@ from typing import Any
 from consumers.certificates.certificate import Row
 from consumers.trail.query import Query
 from ledger.catalogue.people import People
-from schemas.codec import decode_event
 from schemas.events import CertificateIssued, CertificateRevoked
 from schemas.topics import RECOGNITION
+from schemas.wire.codec import decode_event
 
 Source = tuple[str, int, int]
 """Topic, partition and offset of an input record."""

@@ -26,10 +26,10 @@ from consumers.trail.query import Query
 from consumers.wording import moment, reason_texts
 from ledger.account.account import Account
 from ledger.recognition.cases import refusal
-from schemas.codec import decode_event
 from schemas.events import Actor, CertificateIssued, CertificateRevoked
 from schemas.times import iso_date
 from schemas.topics import RECOGNITION
+from schemas.wire.codec import decode_event
 
 _Judged = tuple[Said, str]
 

@@ -20,7 +20,7 @@ from joserfc.util import urlsafe_b64encode
 
 from consumers.certificates.certificate import Snapshot, snapshot_in
 from consumers.signing.notes import ED25519, SignerKey, VerifierKey
-from schemas.strictjson import loads
+from schemas.wire.strictjson import loads
 
 CREDENTIAL = "JWT"
 _SEAL = "shilu-seal+jwt"

@@ -1,4 +1,4 @@
-"""What kafka-python reads is opened by `schemas.batches`: to a limit, and in every compression."""
+"""What kafka-python reads is opened by `schemas.wire.batches`: to a limit, and in every compression."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -9,7 +9,7 @@ from kafka.record import MemoryRecords
 from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.util import calc_crc32c
 
-from schemas.batches import Stretch, batches_of, is_plain, read_on
+from schemas.wire.batches import Stretch, batches_of, is_plain, read_on
 
 
 class _Opened(DefaultRecordBatch):  # type: ignore[misc]

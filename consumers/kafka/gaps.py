@@ -12,9 +12,9 @@ from typing import Final
 
 from consumers.kafka.reader import Log
 from consumers.trail.rows import Place, Record
-from schemas.codec import Undecodable, decode_output
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE, POSTINGS
+from schemas.wire.codec import Undecodable, decode_output
 
 GAP_ACCEPTED: Final = "GapAccepted"
 """The event type of such a posting; its source is the last record that is gone."""

@@ -22,7 +22,7 @@ from kafka.errors import (
 
 from consumers.kafka.decompression import guard
 from consumers.trail.rows import Place, Record
-from schemas.headers import origin_of
+from schemas.wire.headers import origin_of
 
 _FETCH_BYTES = 8 << 20
 _SILENCE_SECONDS = 30.0

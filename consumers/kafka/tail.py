@@ -6,9 +6,9 @@ from typing import Any
 from consumers.kafka.reader import Log
 from consumers.trail.rows import Place, Record
 from consumers.wording import moment
-from schemas.codec import Undecodable, decode_event, decode_output
-from schemas.jsonform import to_json
 from schemas.topics import CHECKPOINTS
+from schemas.wire.codec import Undecodable, decode_event, decode_output
+from schemas.wire.jsonform import to_json
 
 _WAIT_SECONDS = 0.25
 

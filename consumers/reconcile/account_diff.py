@@ -8,9 +8,9 @@ import pyarrow as pa
 from consumers.kafka.reader import Log
 from consumers.reconcile.findings import Difference, Findings
 from consumers.trail.rows import Place
-from schemas.codec import Undecodable, decode_output
 from schemas.posting import Account, PartitionState
 from schemas.topics import ACCOUNTS, POSTINGS
+from schemas.wire.codec import Undecodable, decode_output
 
 Totals = dict[tuple[str, str], int]
 """Kind and state -> minutes, without zeros."""

@@ -14,9 +14,9 @@ from kafka.errors import KafkaError
 from consumers.kafka.reader import Log
 from consumers.seal.published import newest
 from consumers.trail.rows import Place, Record
-from schemas.codec import Undecodable, decode_output
 from schemas.posting import PartitionState
 from schemas.topics import ACCOUNTS, FACTS
+from schemas.wire.codec import Undecodable, decode_output
 
 _ANSWER_MS = 5_000
 

@@ -26,10 +26,10 @@ from ledger.fold import fold, sent_on
 from ledger.merkle import Range, grow, leaf_hashes
 from ledger.publish import learn
 from ledger.replay import Book
-from schemas.codec import BY_ID, Undecodable, decode_event, decode_output, encode, encode_as
 from schemas.events import EvaluationSubmitted, VolunteerErased, VolunteerMerged
 from schemas.posting import Posting, Quarantined
 from schemas.topics import CATALOGUE, CHECKPOINTS, FACTS, POSTINGS, QUARANTINE, TRANSFERS
+from schemas.wire.codec import BY_ID, Undecodable, decode_event, decode_output, encode, encode_as
 
 _KEPT = 20
 

@@ -15,10 +15,10 @@ from typing import Any
 from consumers.seal.tiles import Tiles
 from consumers.signing.notes import Checkpoint, VerifierKey, opened
 from ledger.merkle import ProofError, inclusion_proof, leaf_hash, verify_inclusion
-from schemas.codec import Undecodable, decode_output
-from schemas.jsonform import to_json
 from schemas.posting import Posting
 from schemas.times import iso_date
+from schemas.wire.codec import Undecodable, decode_output
+from schemas.wire.jsonform import to_json
 
 _TITLE = "c2sp.org/tlog-proof@v1"
 _PATH_MAX = 64

@@ -7,9 +7,9 @@ from consumers.kafka.reader import Log
 from consumers.seal.log_names import SEALED, log_of, origin_of
 from consumers.signing.notes import BadNote, Checkpoint, Note, VerifierKey, opened
 from consumers.trail.rows import Place, Record
-from schemas.codec import Undecodable, decode_output
 from schemas.posting import Posting
 from schemas.topics import ACCESS, CHECKPOINTS, POSTINGS
+from schemas.wire.codec import Undecodable, decode_output
 
 _LOOK_BACK_OFFSETS = 64
 

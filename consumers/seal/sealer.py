@@ -24,9 +24,9 @@ from consumers.seal.sealed_log import SealedLog, SealError
 from consumers.seal.witness_client import Witness, cosigned
 from consumers.signing.notes import Checkpoint, Note, SignerKey, VerifierKey
 from consumers.trail.rows import Place, Record
-from schemas.codec import Undecodable, decode_output
 from schemas.posting import Posting
 from schemas.topics import CHECKPOINTS, POSTINGS
+from schemas.wire.codec import Undecodable, decode_output
 
 _PENDING_MAX = 50_000
 _POLL_SECONDS = 0.25

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple, TypeVar
 import pyarrow as pa
 
 from consumers.signing.notes import BadNote, Checkpoint, Note
-from schemas.codec import Undecodable, decode_event, decode_output
 from schemas.events import CatalogueEvent, Event, VaultAccessed
 from schemas.posting import Posting, Quarantined
 from schemas.times import DAY
 from schemas.topics import ACCESS, CATALOGUE, CHECKPOINTS, POSTINGS, QUARANTINE
 from schemas.validity import EARLIEST, LATEST
+from schemas.wire.codec import Undecodable, decode_event, decode_output
 
 T = TypeVar("T")
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from schemas.codec import Undecodable, decode_output
 from schemas.posting import Posting, Quarantined
 from schemas.topics import POSTINGS, QUARANTINE
+from schemas.wire.codec import Undecodable, decode_output
 
 _POLL_SECONDS = 0.25
 

@@ -23,9 +23,9 @@ from deploy.services.local import bootstrap
 from deploy.settings import Settings
 from deploy.trail.trail_errors import trail_errors
 from deploy.trail.trail_heads import trail_heads
-from schemas.codec import encode
 from schemas.posting import PartitionState, Position, Posting, Quarantined
 from schemas.topics import ACCOUNTS, FACTS, POSTINGS, QUARANTINE
+from schemas.wire.codec import encode
 
 _TRIES = 10
 _AGAIN_SECONDS = 0.3

@@ -26,12 +26,12 @@ from ledger.hours.admission import barred
 from producers.connection import require_topics
 from producers.record import Record, record_of, require_well_formed
 from producers.sending.together import send_together
-from schemas.codec import Undecodable, decode_event
 from schemas.events import Actor, Event, RecordReplayed
-from schemas.headers import ce_headers, origin_header
 from schemas.reasons import REASONS
 from schemas.times import SECOND
 from schemas.topics import FACTS, HOURS, TRANSFERS
+from schemas.wire.codec import Undecodable, decode_event
+from schemas.wire.headers import ce_headers, origin_header
 
 
 def replay(settings: Settings, source: Place, offset: int, reason: str, by: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 from deploy.errors import ShiluError
 from deploy.lang import text
 from deploy.vault.vault_errors import REFUSALS
-from schemas.strictjson import RepeatedField, loads
+from schemas.wire.strictjson import RepeatedField, loads
 
 LINE_BYTES_MAX = 16 * 1024
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ledger.account.index import digest
-from schemas.codec import encode_again
 from schemas.events import Event
+from schemas.wire.codec import encode_again
 
 
 @dataclass(slots=True, init=False)

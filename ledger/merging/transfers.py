@@ -9,7 +9,6 @@ from ledger.account.spans import Begin, Facts, Span
 from ledger.account.statements import Case, Word
 from ledger.catalogue.catalogue import Place
 from ledger.hours.results import place_of
-from schemas.codec import decode_event, encode
 from schemas.events import (
     Actor,
     CaseTransferred,
@@ -24,6 +23,7 @@ from schemas.events import (
     SpanTransferred,
     Transfer,
 )
+from schemas.wire.codec import decode_event, encode
 
 ACTS_AT_ONCE: Final = 16
 """Acts in one transfer, so that it stays within the size of an event."""

@@ -9,11 +9,11 @@ from producers.errors import UnknownZone
 from producers.sending.shapes import LINE_BYTES_MAX, pieces
 from producers.zones import utc_offsets
 from schemas.events import Event, SitePublished
-from schemas.jsonform import BadEvent, event_from_json
 from schemas.personal import has_name, has_number
-from schemas.strictjson import RepeatedField, loads
 from schemas.times import instant, rfc3339
 from schemas.validity import EARLIEST, Fault, quiet
+from schemas.wire.jsonform import BadEvent, event_from_json
+from schemas.wire.strictjson import RepeatedField, loads
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,10 @@ from producers.simulator.province import (
 )
 from producers.simulator.story import EARLY_MICROS, Told, attend, evaluate, grant
 from producers.simulator.trouble import RawRecord, Trouble, raw_record
-from schemas.codec import encode
 from schemas.events import CatalogueEvent, ClockTicked, Event, VolunteerRegistered
 from schemas.times import DAY, HOUR, MINUTE, SECOND
 from schemas.topics import PARTITIONS, TOPIC_OF
+from schemas.wire.codec import encode
 
 ARRIVAL_DAYS_MAX = 30
 """So many days after the last simulated one everything has arrived."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from random import Random
 
 from producers.record import key_of, partition_of
-from schemas.codec import LATEST, encode
 from schemas.events import Fact
 from schemas.topics import CHECKINS, EVALUATIONS, HOURS, TOPIC_OF, VALUE_BYTES_MAX
+from schemas.wire.codec import LATEST, encode
 
 _SIMULATED = (CHECKINS, HOURS, EVALUATIONS)
 """The topics that a simulated history writes facts to; whoever is measured over one reads these."""

@@ -1,4 +1,4 @@
-"""What aiokafka reads is opened by `schemas.batches`: to a limit, and in every compression."""
+"""What aiokafka reads is opened by `schemas.wire.batches`: to a limit, and in every compression."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -8,7 +8,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 
-from schemas.batches import Stretch, batches_of, is_plain, read_on
+from schemas.wire.batches import Stretch, batches_of, is_plain, read_on
 
 
 class _Batch:

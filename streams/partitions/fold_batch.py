@@ -12,10 +12,10 @@ from ledger.account.record import Record, digest_of_event
 from ledger.catalogue.catalogue import Catalogue
 from ledger.fold import fold, sent_on
 from ledger.hours.admission import barred
-from schemas.codec import Undecodable, decode_event, encode
-from schemas.headers import ORIGIN, origin_header
 from schemas.posting import Quarantined
 from schemas.topics import OUTPUT_BATCH_BYTES_MAX, TRANSFERS
+from schemas.wire.codec import Undecodable, decode_event, encode
+from schemas.wire.headers import ORIGIN, origin_header
 from streams.state.accounts import Change, Store, Working
 
 KEPT_BYTES_MAX: Final = 64 * 1024

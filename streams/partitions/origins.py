@@ -12,7 +12,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from schemas.headers import origin_of
+from schemas.wire.headers import origin_of
 from streams.kafka.bounded import ASK_SECONDS, stop, within
 from streams.partitions.fold_batch import Fetched, Origin
 

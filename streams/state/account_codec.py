@@ -12,10 +12,10 @@ from ledger.account.account import Account, CasePage, DayPage
 from ledger.account.index import bucket_count
 from ledger.account.pages import Pages
 from schemas import posting
-from schemas.codec import decode_output, encode
 from schemas.posting import Due, InlinePage, StatePage, Total
 from schemas.times import DAY
 from schemas.validity import EARLIEST, LATEST
+from schemas.wire.codec import decode_output, encode
 from streams.state.page_codec import pack_cases, pack_day, unpack_cases, unpack_day
 
 INLINE_BYTES: Final = 1024

@@ -8,9 +8,9 @@ from ledger.account.account import Account, Saved, go_back, save
 from ledger.catalogue.catalogue import Catalogue
 from ledger.catalogue.changes import persons_in
 from ledger.hours.clock import is_due
-from schemas.codec import decode_output, encode
 from schemas.events import Transfer
 from schemas.posting import PartitionState, Position, StatePage
+from schemas.wire.codec import decode_output, encode
 from streams.state import account_codec
 from streams.state.wakes import UNSAID, Wakes, wake_of
 

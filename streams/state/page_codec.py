@@ -11,7 +11,9 @@ from ledger.account.acts import Act
 from ledger.account.spans import Begin, Facts, Minutes, Part, Span
 from ledger.account.statements import Case
 from ledger.catalogue.catalogue import Place
-from schemas.binary import (
+from schemas.events import CaseKind, Said
+from schemas.posting import Kind, State
+from schemas.wire.binary import (
     Boolean,
     Integer,
     Optional,
@@ -26,8 +28,6 @@ from schemas.binary import (
     write_varint,
     write_whole,
 )
-from schemas.events import CaseKind, Said
-from schemas.posting import Kind, State
 
 FORM: Final = b"\5"
 """Version of the form of a day page, its first byte; form 3 had no parts and rows, form 4 nothing

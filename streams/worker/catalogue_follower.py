@@ -11,8 +11,8 @@ from faust import Service
 from ledger import publish
 from ledger.account.record import Record
 from ledger.catalogue.catalogue import Catalogue
-from schemas.codec import Undecodable, decode_event
 from schemas.topics import CATALOGUE
+from schemas.wire.codec import Undecodable, decode_event
 from streams.kafka.bounded import ASK_SECONDS, stop, within
 
 _TP = TopicPartition(CATALOGUE, 0)

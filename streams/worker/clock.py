@@ -14,11 +14,11 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from ledger.catalogue.catalogue import Catalogue
-from schemas.codec import encode
 from schemas.events import ClockTicked
 from schemas.times import SECOND
 from schemas.topics import CHECKINS
 from schemas.validity import EARLIEST, LATEST
+from schemas.wire.codec import encode
 from streams.kafka.bounded import ASK_SECONDS, stop, within
 from streams.state.accounts import Store, Working
 

@@ -8,10 +8,10 @@ import pytest
 from bench.hot import VOLUNTEER
 from bench.log import Entry, Log, entries, prepared, simulated
 from ledger.hours.bounds import SPANS_A_DAY_MAX
-from schemas.codec import Undecodable, decode_event
 from schemas.events import CheckedIn
 from schemas.times import DAY
 from schemas.topics import FACTS
+from schemas.wire.codec import Undecodable, decode_event
 
 FACTS_WANTED = 3_000
 

@@ -18,11 +18,11 @@ from bench.rounds import run_one
 from deploy.broker.broker import Broker
 from producers.ids import event_id_at
 from producers.record import key_of, partition_of
-from schemas.codec import decode_output, encode
 from schemas.events import Actor, CheckedIn, CheckedOut, HoursGranted, SessionVoided
 from schemas.posting import Account, Posting, Quarantined
 from schemas.times import HOUR, MINUTE, instant
 from schemas.topics import ACCOUNTS, FACTS, PARTITIONS, POSTINGS, QUARANTINE, TOPIC_OF
+from schemas.wire.codec import decode_output, encode
 
 LOG = Log(2_000)
 RUN_SECONDS_MAX = 300.0

@@ -11,9 +11,9 @@ from bench.log import Log, entries, prepared, produce
 from bench.positions import Group, Positions, by_partition, left, settled
 from bench.starts import Outcome, last_line, summed
 from deploy.broker.broker import Broker
-from schemas.codec import decode_output
 from schemas.posting import Posting
 from schemas.topics import CHECKINS, HOURS, POSTINGS, TRANSFERS
+from schemas.wire.codec import decode_output
 from tests.faults.harness import Cluster, wait_until
 from tests.judge import read
 

@@ -16,9 +16,9 @@ import zxingcpp
 from consumers.kafka.reader import Log
 from consumers.trail.rows import Place
 from deploy.broker.broker import Broker
-from schemas.codec import decode_event
 from schemas.events import CertificateIssued, CertificateRevoked, VolunteerErased
 from schemas.topics import RECOGNITION
+from schemas.wire.codec import decode_event
 from tests.certificate.samples import picture
 from tests.seal.conftest import cluster, trail_broker
 from tests.trail.book import MORNING, Book, line

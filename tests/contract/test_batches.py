@@ -14,7 +14,7 @@ from kafka.consumer import fetcher as kafka_fetcher
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 
 from consumers.kafka.decompression import guard as guard_kafka
-from schemas.batches import (
+from schemas.wire.batches import (
     INFLATED_BYTES_MAX,
     RECORD_BYTES_MAX,
     STRETCH_BYTES,

@@ -9,7 +9,7 @@ from kafka.consumer import fetcher as kafka_fetcher
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
 from consumers.kafka.decompression import guard as guard_kafka
-from schemas.batches import batches_of, without_bad_headers
+from schemas.wire.batches import batches_of, without_bad_headers
 from streams.kafka.decompression import guard as guard_aiokafka
 
 

@@ -17,13 +17,13 @@ from producers.ids import RANDOM_BITS, event_id_at
 from producers.record import require_well_formed
 from producers.sending.emit import Result, emit
 from producers.sending.lines import parse_line, read_lines
-from schemas.codec import EVENT_TYPES, decode_output, encode
 from schemas.events import Actor, CheckedIn, Transfer
-from schemas.jsonform import BadEvent, event_from_json
 from schemas.personal import check_character, has_name, has_number
 from schemas.posting import Quarantined
 from schemas.topics import CHECKINS
 from schemas.validity import faults
+from schemas.wire.codec import EVENT_TYPES, decode_output, encode
+from schemas.wire.jsonform import BadEvent, event_from_json
 from streams.partitions.fold_batch import fold_chunk
 from streams.state.accounts import Store
 from tests.producers.helpers import AT, as_line, check_in

@@ -13,10 +13,10 @@ from deploy.errors import ShiluError
 from deploy.terminal.wording import in_words_of, word
 from deploy.trail import trail_view
 from deploy.trail.trail_check import _no_such_topic
-from schemas.codec import EVENT_TYPES
-from schemas.jsonform import BadEvent, event_from_json
 from schemas.posting import Kind, Outcome, State
 from schemas.validity import ROLES
+from schemas.wire.codec import EVENT_TYPES
+from schemas.wire.jsonform import BadEvent, event_from_json
 
 BAD = Path(__file__).parents[2] / "schemas" / "examples" / "bad"
 _ENGLISH = re.compile(r"\b(at most|did you|required|with|the|to|of|or|exactly|whole)\b|\ban? ")

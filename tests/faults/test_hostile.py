@@ -14,9 +14,9 @@ from confluent_kafka import Producer
 from consumers.api.trail_client import At, find_owner
 from consumers.kafka.reader import Log
 from consumers.trail.rows import Place
-from schemas.codec import LATEST, decode_output, encode
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE, CHECKINS, KEY_OF, PARTITIONS, POSTINGS, VALUE_BYTES_MAX
+from schemas.wire.codec import LATEST, decode_output, encode
 from streams.partitions.fold_batch import partition_of
 from tests.faults.harness import Cluster, wait_until
 from tests.histories import BASICS, arrival, check_in, served

@@ -21,11 +21,11 @@ from ledger.catalogue.catalogue import Catalogue
 from ledger.fold import fold
 from ledger.publish import publish
 from ledger.replay import Book
-from schemas.codec import encode
 from schemas.events import CaseTransferred, ClockTicked, Event, MovedPlace, SpanTransferred
 from schemas.posting import Account, Posting
 from schemas.times import DAY, HOUR, MINUTE, SECOND, iso_date
 from schemas.topics import CATALOGUE, KEY_OF, PARTITIONS, TOPIC_OF
+from schemas.wire.codec import encode
 from tests.conftest import LONG
 from tests.faults.harness import Cluster, wait_until
 from tests.histories import BASICS, Arrival, arrival, check_in, merge, served, tick, unmerge, when

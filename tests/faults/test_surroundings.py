@@ -13,11 +13,11 @@ from consumers.kafka.reader import Log
 from consumers.seal.published import unsealed
 from consumers.signing import keyring
 from consumers.signing.notes import Checkpoint, Note
-from schemas.codec import decode_output
 from schemas.events import Event
 from schemas.posting import Posting, Quarantined
 from schemas.times import DAY, SECOND, iso_date
 from schemas.topics import CHECKINS, CHECKPOINTS, PARTITIONS, POSTINGS, QUARANTINE
+from schemas.wire.codec import decode_output
 from streams.partitions.fold_batch import partition_of
 from tests.conftest import LONG
 from tests.faults.harness import Cluster, Sender, settle, wait_until

@@ -6,8 +6,8 @@ from deploy.commands.writing.calendar import events_of
 from ledger.account.record import digest_of_event
 from ledger.catalogue.workdays import Workdays
 from schemas import times
-from schemas.codec import BY_ID, encode, encode_as
 from schemas.validity import faults
+from schemas.wire.codec import BY_ID, encode, encode_as
 from tests.histories import (
     TODAY,
     cancel,

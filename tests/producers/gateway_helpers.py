@@ -15,7 +15,7 @@ import httpx
 
 from deploy.host.pidfile import read_pidfile
 from producers.gateway.apps import Apps, Scope
-from schemas.jsonform import to_json
+from schemas.wire.jsonform import to_json
 from tests.producers.helpers import wait_until
 
 NOW = "2025-03-01T09:00:00+08:00"

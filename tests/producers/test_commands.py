@@ -17,9 +17,9 @@ from deploy.commands.services import topics as topics_command
 from deploy.commands.writing import write as write_command
 from deploy.errors import ShiluError
 from schemas.events import ClockTicked
-from schemas.jsonform import event_from_json
 from schemas.times import instant
 from schemas.topics import ALL, CATALOGUE, CHECKINS, FACTS
+from schemas.wire.jsonform import event_from_json
 from tests.histories import merge
 from tests.producers.helpers import AT, as_line, check_in, read_topic, wait_until
 from tests.producers.test_emit import org

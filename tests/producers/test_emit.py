@@ -16,17 +16,17 @@ from producers.sending import delivery as delivery_module
 from producers.sending.delivery import Delivery
 from producers.sending.emit import Result, emit, result_json, topics_of
 from producers.sending.lines import Line, read_lines
-from schemas.codec import encode
 from schemas.events import (
     ClockTicked,
     EvaluationSubmitted,
     OrgRegistered,
     Score,
 )
-from schemas.headers import ce_headers
 from schemas.reasons import REASONS
 from schemas.times import DAY, HOUR, instant, rfc3339
 from schemas.topics import CATALOGUE, CHECKINS, EVALUATIONS, HOURS, PARTITIONS
+from schemas.wire.codec import encode
+from schemas.wire.headers import ce_headers
 from tests.producers.helpers import AT, as_line, check_in, event_ids, read_topic, transferred, void
 
 ALL_TOPICS = topics_of(catalogue_only=False)

@@ -7,10 +7,10 @@ from typing import Any, cast
 from consumers.reconcile import replay
 from consumers.trail.rows import Record
 from ledger.account.record import Record as Entry
-from schemas.codec import encode
 from schemas.events import Event
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE, FACTS, POSTINGS
+from schemas.wire.codec import encode
 from tests.histories import BASICS, Arrival, erase, imported, served
 from tests.town import Town
 

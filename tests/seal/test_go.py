@@ -15,7 +15,7 @@ from consumers.seal.proofs import prove
 from consumers.seal.sealed_log import SealedLog
 from consumers.seal.tiles import TILE_WIDTH, Tiles
 from consumers.signing.notes import COSIGNATURE, SignerKey
-from schemas.codec import encode
+from schemas.wire.codec import encode
 from tests.seal.notes import LEDGER, SIGNER
 from tests.trail.book import Book, line
 

@@ -10,8 +10,8 @@ from consumers.seal.proofs import NotSealed, prove, sealed_postings, verify_proo
 from consumers.signing.notes import BadNote, SignerKey
 from consumers.trail.store import Trail
 from ledger.merkle import ProofError
-from schemas.codec import encode
 from schemas.times import DAY
+from schemas.wire.codec import encode
 from tests.seal.audited import Audited
 from tests.trail.book import MORNING, Book, line, random_book
 

@@ -14,9 +14,9 @@ from confluent_kafka import Producer
 from kafka import KafkaProducer
 
 from consumers.signing import keyring
-from schemas.codec import decode_output, encode
 from schemas.posting import Posting
 from schemas.topics import POSTINGS
+from schemas.wire.codec import decode_output, encode
 from tests.faults.harness import Cluster, history, wait_until
 from tests.seal.published import must_be_one_truth, values
 from tests.trail.running import environment

@@ -177,7 +177,7 @@ def test_a_removed_volunteer_is_found_also_when_everything_was_renumbered(
     """Columns, bytes and indexes in order: only the tree tells, and it names the first."""
     from dataclasses import replace
 
-    from schemas.codec import encode
+    from schemas.wire.codec import encode
 
     partition, own = busiest(book)
     gone = own[5].volunteer_id

@@ -15,13 +15,13 @@ from ledger.account.record import Record
 from ledger.catalogue.catalogue import Catalogue
 from ledger.publish import publish
 from ledger.replay import replay
-from schemas.binary import write_whole
-from schemas.codec import decode_event, decode_output, encode
 from schemas.events import CheckedIn, Event
-from schemas.headers import origin_of
 from schemas.posting import Posting, Quarantined
 from schemas.times import DAY
 from schemas.topics import CATALOGUE, CHECKINS, TRANSFERS
+from schemas.wire.binary import write_whole
+from schemas.wire.codec import decode_event, decode_output, encode
+from schemas.wire.headers import origin_of
 from streams.partitions.fold_batch import Folded, Origin, fold_chunk, partition_of
 from streams.state.account_codec import INLINE_BYTES, empty, pack, unpack
 from streams.state.accounts import Change, InMemory, Marks, Store

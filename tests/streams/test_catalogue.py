@@ -13,8 +13,8 @@ from consumers.reconcile.replay import _learn
 from consumers.trail.rows import Record as Raw
 from ledger.catalogue.catalogue import Catalogue
 from ledger.replay import replay
-from schemas.codec import encode
 from schemas.topics import CATALOGUE
+from schemas.wire.codec import encode
 from streams.worker.catalogue_follower import CatalogueFollower, CatalogueShorter, learn
 from tests.histories import BASICS, check_in, log, org, project
 

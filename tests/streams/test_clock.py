@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from deploy.broker.broker import Broker
-from schemas.codec import decode_event
 from schemas.events import ClockTicked
 from schemas.times import MINUTE, SECOND
 from schemas.topics import CHECKINS
 from schemas.validity import faults
+from schemas.wire.codec import decode_event
 from streams.worker import clock as module
 from streams.worker.clock import IDLE_TURNS, Clock, Skew, skew_of
 from tests.judge import read

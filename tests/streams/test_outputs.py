@@ -11,9 +11,9 @@ import ledger.hours.presence
 import ledger.rules
 import streams.partitions.fold_batch
 from ledger.catalogue.catalogue import Catalogue
-from schemas.codec import decode_output
 from schemas.posting import Posting, Quarantined
 from schemas.topics import CHECKINS, HOURS
+from schemas.wire.codec import decode_output
 from streams.partitions.fold_batch import KEY_BYTES_MAX, Folded, fold_chunk
 from streams.state.accounts import Store
 from tests.histories import check_in, check_out, log, served, tick, when

@@ -12,7 +12,6 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from deploy.broker.broker import Broker
 from deploy.broker.topics_admin import describe
 from ledger.catalogue.catalogue import Catalogue
-from schemas.codec import decode_output
 from schemas.posting import Posting, Quarantined
 from schemas.topics import (
     ACCOUNTS,
@@ -22,6 +21,7 @@ from schemas.topics import (
     POSTINGS,
     QUARANTINE,
 )
+from schemas.wire.codec import decode_output
 from streams.kafka.preflight import look_around
 from streams.partitions.fold_batch import partition_of
 from streams.partitions.partition import Partition, open_partition

@@ -14,8 +14,8 @@ from kafka.admin import KafkaAdminClient, NewTopic
 
 from deploy.broker.broker import Broker
 from ledger.catalogue.catalogue import Catalogue
-from schemas.codec import encode
 from schemas.topics import ACCOUNTS, ALL, CHECKINS, PARTITIONS, broker_config
+from schemas.wire.codec import encode
 from streams.partitions.fold_batch import partition_of
 from streams.partitions.partition import Partition, open_partition
 from streams.state import restore

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.codec import encode
 from schemas.posting import PartitionState, Position
+from schemas.wire.codec import encode
 from streams.state import restore
 from streams.state import state_store as module
 from streams.state.accounts import Change, InMemory, Store

@@ -17,11 +17,11 @@ from ledger.catalogue.catalogue import Catalogue
 from ledger.catalogue.changes import Changes
 from ledger.publish import publish
 from ledger.replay import replay
-from schemas.codec import decode_output
 from schemas.events import Actor, Event
 from schemas.posting import PartitionState, Posting
 from schemas.times import HOUR, MINUTE
 from schemas.topics import CHECKINS
+from schemas.wire.codec import decode_output
 from streams.partitions.fold_batch import Folded, fold_chunk
 from streams.state.accounts import Change, InMemory, Marks, Store, state_key
 from tests.histories import (

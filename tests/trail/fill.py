@@ -8,9 +8,9 @@ from confluent_kafka import Producer
 from consumers.trail.rows import Record, Row, arrow, rows_of
 from consumers.trail.sink import WRITE_ORDER
 from consumers.trail.store import Trail
-from schemas.codec import encode
 from schemas.posting import Posting
 from schemas.topics import ACCOUNTS, POSTINGS, QUARANTINE
+from schemas.wire.codec import encode
 from tests.trail.book import Book
 
 

@@ -18,9 +18,9 @@ from consumers.trail.resume import SinkError
 from consumers.trail.rows import Place
 from consumers.trail.store import open_trail
 from deploy.broker.broker import Broker
-from schemas.codec import encode
 from schemas.posting import PartitionState, Position
 from schemas.topics import CHECKINS, POSTINGS
+from schemas.wire.codec import encode
 from tests.conftest import create_topics
 from tests.trail.book import Book, line, partition_of
 from tests.trail.fill import Sender

@@ -14,9 +14,9 @@ from consumers.reconcile.findings import Report
 from consumers.reconcile.reconcile import reconcile
 from consumers.trail.store import Trail
 from deploy.broker.broker import Broker
-from schemas.codec import encode
 from schemas.posting import Account
 from schemas.topics import ACCOUNTS, CHECKINS, POSTINGS
+from schemas.wire.codec import encode
 from tests.trail.book import Book, line, partition_of, random_book
 from tests.trail.fill import Sender
 from tests.trail.running import copy_all, sinking, until
@@ -267,7 +267,7 @@ def test_an_account_that_says_otherwise_names_its_volunteer(
 
 
 def _decoded(value: bytes) -> Account:
-    from schemas.codec import decode_output
+    from schemas.wire.codec import decode_output
 
     account = decode_output(value)
     assert isinstance(account, Account)

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from consumers.trail.rows import TABLES, Record, arrow, rows_of
 from consumers.trail.store import Trail, open_trail
 from consumers.trail.watermarks import heads
-from schemas.codec import LATEST, encode
 from schemas.events import Actor, PolicyPublished, ShiftScheduled, VaultAccessed
 from schemas.posting import Account, PartitionState
 from schemas.times import DAY
 from schemas.topics import ACCESS, ALL, CATALOGUE, CHECKINS, CHECKPOINTS, POSTINGS, QUARANTINE
+from schemas.wire.codec import LATEST, encode
 from tests.seal.notes import a_note
 from tests.trail.book import Book, line, random_book
 from tests.trail.fill import fill

@@ -16,9 +16,9 @@ from consumers.trail.rows import arrow, rows_of
 from consumers.trail.sink import WRITE_ORDER
 from consumers.trail.store import Trail, open_trail
 from deploy.broker.broker import Broker
-from schemas.codec import encode
 from schemas.posting import PartitionState
 from schemas.topics import ACCESS, CHECKINS, CHECKPOINTS, POSTINGS, QUARANTINE
+from schemas.wire.codec import encode
 from tests.seal.notes import a_note
 from tests.trail.book import Book, a_look, line, random_book
 from tests.trail.conftest import make_anew

@@ -3,9 +3,9 @@
 from consumers.trail import rows
 from consumers.trail.store import Trail
 from ledger.replay import Book
-from schemas.codec import encode
 from schemas.events import Event
 from schemas.topics import POSTINGS
+from schemas.wire.codec import encode
 from tests.histories import BASICS, Arrival
 from tests.town import Town
 from tests.trail.fill import fill

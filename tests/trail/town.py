@@ -12,7 +12,6 @@ from typing import Any
 from consumers.trail.rows import Record
 from ledger.account.record import Record as Entry
 from ledger.replay import Book, replay
-from schemas.codec import encode
 from schemas.events import (
     Actor,
     CatalogueEvent,
@@ -26,6 +25,7 @@ from schemas.events import (
 from schemas.times import DAY, HOUR, MINUTE, SECOND, iso_date
 from schemas.times import day as day_number
 from schemas.topics import POSTINGS
+from schemas.wire.codec import encode
 from tests import histories as h
 
 VOLUNTEERS = [f"v{n}" for n in range(1, 9)]

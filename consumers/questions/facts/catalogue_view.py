@@ -8,9 +8,9 @@ from ledger.account.record import Record
 from ledger.catalogue.catalogue import Catalogue
 from ledger.hours.admission import barred
 from ledger.publish import learn
-from schemas.codec import Undecodable, decode_event
 from schemas.events import CatalogueEvent
 from schemas.topics import CATALOGUE
+from schemas.wire.codec import Undecodable, decode_event
 
 PLACES = ("SitePublished", "SiteOperatorAssigned")
 RULES = ("PolicyPublished", "HolidaysPublished", "ProjectPublished")

@@ -14,8 +14,8 @@ from consumers.wording import moment, reason_texts
 from ledger.account.record import Record
 from ledger.catalogue.catalogue import Catalogue
 from ledger.publish import learn
-from schemas.codec import Undecodable, decode_event
 from schemas.topics import CATALOGUE
+from schemas.wire.codec import Undecodable, decode_event
 
 PLACE = Place(CATALOGUE, 0)
 

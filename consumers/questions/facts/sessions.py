@@ -14,8 +14,8 @@ from consumers.trail.query import Query, as_known, if_asked
 from ledger.account.spans import end_of, whole_minutes
 from ledger.catalogue.catalogue import Catalogue
 from ledger.hours.lateness import by_clock, skew_micros
-from schemas.codec import decode_event
 from schemas.topics import CHECKINS, HOURS
+from schemas.wire.codec import decode_event
 
 SpanKey = tuple[str, str, str]
 """Volunteer, session, grant; of the last two one is empty."""

@@ -6,10 +6,10 @@ from typing import Any
 
 from consumers.trail.query import Query
 from consumers.wording import moment, reason_texts
-from schemas.codec import decode_event
 from schemas.events import HoursImported
 from schemas.times import iso_date
 from schemas.topics import POSTINGS
+from schemas.wire.codec import decode_event
 
 Source = tuple[str, int, int]
 """Topic, partition and offset of an input record."""

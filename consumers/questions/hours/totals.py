@@ -7,9 +7,9 @@ from consumers.questions.facts.persons import counted_by
 from consumers.questions.hours.measures import By, breakdown, measures
 from consumers.trail.query import Query, as_known, if_asked, lines
 from consumers.wording import moment, reason_texts
-from schemas.codec import Undecodable, decode_event
-from schemas.jsonform import to_json
 from schemas.times import iso_date
+from schemas.wire.codec import Undecodable, decode_event
+from schemas.wire.jsonform import to_json
 
 
 def total(

@@ -14,10 +14,10 @@ from ledger.account.spans import Facts
 from ledger.catalogue.catalogue import Catalogue, Place
 from ledger.hours.decisions import act_of
 from ledger.hours.results import open_policy
-from schemas.codec import decode_event
 from schemas.events import HoursRerated
 from schemas.times import MINUTE
 from schemas.topics import HOURS
+from schemas.wire.codec import decode_event
 
 Row = Mapping[str, Any]
 Rerated = Mapping[SpanKey, list[tuple[int, Act]]]

@@ -7,8 +7,8 @@ from consumers.questions.facts.sessions import SpanKey, key_of
 from consumers.questions.open_items.waiting_item import Waiting, place_of, told_of_person
 from consumers.trail.query import Query, as_known, if_asked, source_events
 from ledger.catalogue.people import People
-from schemas.codec import decode_event
 from schemas.events import FactForwarded
+from schemas.wire.codec import decode_event
 
 _CASES: Mapping[str, str] = {
     "CorrectionRequested": "correction_id", "CorrectionDecided": "correction_id",

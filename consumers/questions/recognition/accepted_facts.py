@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from consumers.trail.query import Query
-from schemas.codec import decode_event
 from schemas.topics import TRANSFERS
 from schemas.validity import LATEST
+from schemas.wire.codec import decode_event
 
 _TAKEN = frozenset({"posted", "held"})
 _PASSED_ON = frozenset({"forwarded", "given_back"})

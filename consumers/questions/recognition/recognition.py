@@ -16,7 +16,6 @@ from consumers.questions.recognition.volunteer import Volunteer, volunteer
 from consumers.trail.query import Query
 from consumers.wording import moment
 from ledger.recognition.recognition import points_earned
-from schemas.codec import decode_event
 from schemas.events import (
     CertificateIssued,
     CertificateRevoked,
@@ -28,6 +27,7 @@ from schemas.events import (
 from schemas.times import iso_date
 from schemas.topics import HOURS
 from schemas.validity import LATEST
+from schemas.wire.codec import decode_event
 
 _NEED = r"(?:star|hours|points):[0-9]{1,7}"
 NEEDS = f"^{_NEED}(?:,{_NEED})*$"

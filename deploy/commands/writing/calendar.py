@@ -11,7 +11,7 @@ import typer
 from deploy.errors import ShiluError
 from deploy.lang import text
 from schemas.events import HolidaysPublished
-from schemas.jsonform import event_from_json, to_json
+from schemas.wire.jsonform import event_from_json, to_json
 
 _Name = Annotated[
     str, typer.Argument(metavar="NAME", help=text("日历名,如 cn", "a calendar, such as cn"))

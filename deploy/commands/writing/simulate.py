@@ -19,10 +19,10 @@ from producers.sending.delivery import Delivery
 from producers.sending.emit import topics_of
 from producers.simulator.simulate import ARRIVAL_DAYS_MAX, Plan, Sending, simulate
 from schemas.events import ClockTicked
-from schemas.headers import ce_headers
-from schemas.jsonform import to_json
 from schemas.times import DAY, HOUR, day, iso_date, rfc3339
 from schemas.topics import CHECKINS, FACTS
+from schemas.wire.headers import ce_headers
+from schemas.wire.jsonform import to_json
 
 _SHOWN_EVERY = 500
 _FIRST_DAY = "2025-03-01"

@@ -1,4 +1,4 @@
-"""Bytes <-> values: Confluent framing and strict Avro (`schemas.binary`).
+"""Bytes <-> values: Confluent framing and strict Avro (`schemas.wire.binary`).
 
 The writer's schema is never taken from a message: a frame names one of the ids locked in
 `ids.lock.json`, and each value is read in its one canonical form alone. That refuses trailing
@@ -17,8 +17,6 @@ from typing import Any, Final, TypeVar, get_args
 from fastavro import parse_schema, schemaless_reader
 
 import schemas
-from schemas.avrotypes import type_of
-from schemas.binary import NotCanonical, Type, read_whole, write_whole
 from schemas.events import (
     Actor,
     CatalogueEvent,
@@ -35,6 +33,8 @@ from schemas.events import (
 )
 from schemas.posting import Due, InlinePage, Line, Output, Position, Total
 from schemas.topics import VALUE_BYTES_MAX
+from schemas.wire.avrotypes import type_of
+from schemas.wire.binary import NotCanonical, Type, read_whole, write_whole
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""A parsed Avro schema -> the type that reads and writes its values (`schemas.binary`).
+"""A parsed Avro schema -> the type that reads and writes its values (`schemas.wire.binary`).
 
 Compiled by mypyc where a C compiler is.
 """
@@ -6,7 +6,7 @@ Compiled by mypyc where a C compiler is.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from schemas.binary import (
+from schemas.wire.binary import (
     Boolean,
     Bytes,
     Frozen,

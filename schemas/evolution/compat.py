@@ -19,8 +19,8 @@ import avro.errors
 import avro.schema
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 
-from schemas import avrorules
-from schemas.avrorules import Finding, named, optional, resolved, say, value_type
+from schemas.evolution import avrorules
+from schemas.evolution.avrorules import Finding, named, optional, resolved, say, value_type
 
 _TITLE = re.compile(r"([A-Z][A-Za-z]+)\.v([1-9][0-9]*)")
 _UNIT = re.compile(r"_(?:minutes|hours|seconds|days|bytes|at|on|date|from|id)$")

@@ -230,7 +230,7 @@ class Sequence(Type):
             raise NotCanonical("a block with its size in bytes")
         if count == 0:
             return ()
-        # Every type an array may hold takes a byte or more (schemas.avrorules).
+        # Every type an array may hold takes a byte or more (schemas.evolution.avrorules).
         if count > source.size - source.at:
             raise Malformed("ends within an array")
         item = self.item

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from schemas.codec import LATEST
 from schemas.events import Event
 from schemas.times import rfc3339
+from schemas.wire.codec import LATEST
 
 
 def ce_headers(event: Event) -> list[tuple[str, bytes]]:

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 from schemas import times
-from schemas.codec import EVENT_TYPES, LATEST, build
 from schemas.events import Event
 from schemas.posting import Output
 from schemas.validity import Fault, faults, quiet
+from schemas.wire.codec import EVENT_TYPES, LATEST, build
 
 _FIELDS = {
     name: {field["name"]: field for field in json.loads(schema.text)["fields"]}
