@@ -15,9 +15,9 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.material import CHUNK, Sent, commit, folded, history
-from bench.plots import Series, chart
-from bench.report import ROOT, machine, table, write
+from bench.material.histories import CHUNK, Sent, commit, folded, history
+from bench.output.plots import Series, chart
+from bench.output.report import ROOT, machine, table, write
 from ledger.catalogue.catalogue import Catalogue
 from producers.ids import event_id_at
 from schemas.events import Actor, CheckedIn, CheckedOut, Event

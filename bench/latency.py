@@ -23,9 +23,9 @@ import httpx
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from rich.console import Console
 
-from bench.material import history
-from bench.processes import shilu
-from bench.report import machine, table, write
+from bench.material.histories import history
+from bench.output.report import machine, table, write
+from bench.watching.processes import shilu
 from consumers.api.trail_client import At, find_owner
 from deploy.broker.broker import Broker
 from deploy.broker.topics_admin import Wanted, create

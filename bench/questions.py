@@ -15,8 +15,8 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.material import folded, history
-from bench.report import machine, table, write
+from bench.material.histories import folded, history
+from bench.output.report import machine, table, write
 from consumers.questions.hours.headcounts import headcount
 from consumers.questions.hours.histories import explain
 from consumers.questions.hours.organisation import org

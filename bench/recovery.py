@@ -24,10 +24,10 @@ from confluent_kafka import Producer
 from kafka import KafkaConsumer, TopicPartition
 from rich.console import Console
 
-from bench.material import folded, history
-from bench.processes import shilu
-from bench.report import machine, table, write
-from bench.watch import Tree
+from bench.material.histories import folded, history
+from bench.output.report import machine, table, write
+from bench.watching.processes import shilu
+from bench.watching.watch import Tree
 from deploy.broker.broker import Broker
 from deploy.broker.topics_admin import Wanted, create
 from producers.ids import event_id_at

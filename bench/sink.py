@@ -17,10 +17,10 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.feed import send_facts, send_outputs
-from bench.material import folded, history
-from bench.processes import shilu
-from bench.report import machine, table, write
+from bench.material.feed import send_facts, send_outputs
+from bench.material.histories import folded, history
+from bench.output.report import machine, table, write
+from bench.watching.processes import shilu
 from consumers.api.trail_client import At, find_owner
 from consumers.trail.batch import Limits
 from consumers.trail.store import open_trail

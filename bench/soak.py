@@ -22,12 +22,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.bars import console
-from bench.deployment import Deployment, roles_of
-from bench.gaps import Gaps
-from bench.positions import Offsets, Positions, by_partition, left, settled
-from bench.report import RESULTS, machine
-from bench.vitals import Vitals
+from bench.output.bars import console
+from bench.output.report import RESULTS, machine
+from bench.watching.deployment import Deployment, roles_of
+from bench.watching.gaps import Gaps
+from bench.watching.positions import Offsets, Positions, by_partition, left, settled
+from bench.watching.vitals import Vitals
 from deploy.services.running import SEALER, TRAIL
 from deploy.services.running import health as answer
 from producers.simulator.simulate import Plan, Sending, simulate

@@ -17,7 +17,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.report import machine, table, write
+from bench.output.report import machine, table, write
 from consumers.bundle.bundle_rows import Row
 from consumers.bundle.cells import newest_form
 from consumers.bundle.export import write_entries

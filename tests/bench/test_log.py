@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.hot import VOLUNTEER
-from bench.log import Entry, Log, entries, prepared, simulated
+from bench.contest.hot import VOLUNTEER
+from bench.contest.log import Entry, Log, entries, prepared, simulated
 from ledger.hours.bounds import SPANS_A_DAY_MAX
 from schemas.events import CheckedIn
 from schemas.times import DAY

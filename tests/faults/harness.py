@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kafka import KafkaProducer
 
-from bench.words import health, last_words
+from bench.watching.words import health, last_words
 from consumers.api.trail_client import At, find_owner
 from deploy.broker.broker import Broker
 from deploy.trail.lag import worker_lag

@@ -13,8 +13,8 @@ import pytest
 from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from bench.positions import Positions, ends_of
 from bench.recovery import fill
+from bench.watching.positions import Positions, ends_of
 from deploy.host.pidfile import read_pidfile
 from schemas.topics import PARTITIONS, POSTINGS
 from tests.conftest import LONG

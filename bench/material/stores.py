@@ -11,7 +11,7 @@ import psycopg
 import pyarrow as pa
 import pyarrow.csv
 
-from bench import postgres
+from bench.material import postgres
 from consumers.trail.rows import TABLES
 from consumers.trail.store import Trail, open_trail
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from bench.cache import bench_cache, forget_older
+from bench.output.cache import bench_cache, forget_older
 from deploy.errors import ShiluError
 
-SOURCE = Path(__file__).parent / "peers" / "kafka_streams"
+SOURCE = Path(__file__).parents[1] / "peers" / "kafka_streams"
 
 
 @dataclass(frozen=True, slots=True)

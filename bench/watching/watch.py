@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.words import last_words
+from bench.watching.words import last_words
 
 POLL_SECONDS = 0.2
 STOP_SECONDS = 30.0

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from bench.cache import bench_cache, forget_older
-from bench.hot import SHARE, crowd_on_one
+from bench.contest.hot import SHARE, crowd_on_one
+from bench.output.cache import bench_cache, forget_older
 from producers.record import partition_of
 from producers.simulator.simulate import Plan, simulate
 from schemas.times import day
@@ -22,8 +22,13 @@ from schemas.topics import CATALOGUE, FACTS, PARTITIONS
 
 TOPICS = (*FACTS, CATALOGUE)
 
-_ROOT = Path(__file__).parents[1]
-_MADE_BY = ("schemas/ids.lock.json", "bench/log.py", "bench/hot.py", "producers/**/*.py")
+_ROOT = Path(__file__).parents[2]
+_MADE_BY = (
+    "schemas/ids.lock.json",
+    "bench/contest/log.py",
+    "bench/contest/hot.py",
+    "producers/**/*.py",
+)
 _HEAD = struct.Struct("<BBqHI")
 _TOLD_EVERY = 2_000
 

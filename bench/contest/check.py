@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from bench.ground import Ground
-from bench.log import Entry
+from bench.contest.ground import Ground
+from bench.contest.log import Entry
 from producers.record import partition_of
 from schemas.events import CheckedIn, CheckedOut, HoursGranted, SessionVoided
 from schemas.posting import Account

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.java import Peer
+from bench.contest.java import Peer
 from schemas.topics import PARTITIONS
 
 WORKER = "worker"

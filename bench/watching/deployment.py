@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.words import health, last_words
+from bench.watching.words import health, last_words
 from deploy.broker.broker import Broker
 from deploy.services.local import kafka_dir
 from deploy.services.running import SEALER, TRAIL, running

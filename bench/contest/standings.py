@@ -12,11 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from operator import itemgetter
 from pathlib import Path
 
-from bench.contestants import Contestant
-from bench.watch import Measured
+from bench.contest.contestants import Contestant
+from bench.watching.watch import Measured
 from deploy.broker.jars import KAFKA_VERSION
 
-PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 MARKERS = ("<!-- make bench -->", "<!-- /make bench -->")
 
 _PACKAGES = ("faust-streaming", "aiokafka", "confluent-kafka", "fastavro")

@@ -4,14 +4,14 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.bars import bar, console
-from bench.check import wrong_accounts
-from bench.contestants import Contestant, Tools
-from bench.ground import Ground
-from bench.log import Log, entries, prepared, produce
-from bench.watch import Measured, Start, watch
+from bench.contest.check import wrong_accounts
+from bench.contest.contestants import Contestant, Tools
+from bench.contest.ground import Ground
+from bench.contest.log import Log, entries, prepared, produce
+from bench.output.bars import bar, console
+from bench.watching.watch import Measured, Start, watch
 
-_SCHEMAS = Path(__file__).parents[1] / "schemas"
+_SCHEMAS = Path(__file__).parents[2] / "schemas"
 _SAMPLE = 50
 """How many volunteers' accounts are recomputed after a contestant's first run."""
 

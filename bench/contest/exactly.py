@@ -12,7 +12,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from bench.log import Entry
+from bench.contest.log import Entry
 from schemas.posting import Account, Posting, Quarantined
 from schemas.topics import ACCOUNTS, FACTS, PARTITIONS, POSTINGS, QUARANTINE, TRANSFERS
 from schemas.wire.codec import LATEST, decode_output
