@@ -18,8 +18,8 @@ from schemas.topics import ACCOUNTS, CATALOGUE, FACTS, PARTITIONS, POSTINGS, QUA
 from schemas.wire.codec import Undecodable, decode_event, decode_output
 from schemas.wire.headers import origin_of
 from streams.partitions.fold_batch import partition_of
-from tests.model import check
-from tests.model_people import check_people
+from tests.reference.model import check
+from tests.reference.model_people import check_people
 
 _BY_WORKERS = {"wrong_partition", "output_too_large", "output_refused"}
 """Reasons of quarantine that say nothing of the record itself."""

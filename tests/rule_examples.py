@@ -14,7 +14,7 @@ from schemas.posting import Posting
 from schemas.reasons import REASONS
 from schemas.wire.codec import LATEST
 from schemas.wire.jsonform import to_json
-from tests.histories import (
+from tests.drawn.histories import (
     BASICS,
     CHIEF,
     REGULATOR,
@@ -52,8 +52,8 @@ from tests.histories import (
     void,
     when,
 )
+from tests.drawn.town import Town
 from tests.rule_examples_recognition import HONOURS
-from tests.town import Town
 
 PAGE = Path(__file__).parent.parent / "docs" / "examples" / "rules.md"
 

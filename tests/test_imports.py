@@ -209,7 +209,7 @@ WHOLE = "ledger/ counts in whole numbers:"
         ("ledger/x.py", "from . import account", "relative import; write the full name"),
         ("streams/x.py", "from .app import build", "relative import; write the full name"),
         ("schemas/x.py", "from schemas.a import *", "from schemas.a import *; name what is used"),
-        ("producers/x.py", "import tests.model", "the product must not import its tests"),
+        ("producers/x.py", "import tests.reference.model", "the product must not import its tests"),
     ],
 )
 def test_an_offence_is_told_in_a_sentence(file: str, source: str, sentence: str) -> None:

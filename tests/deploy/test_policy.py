@@ -12,7 +12,7 @@ from deploy.errors import ShiluError
 from ledger.catalogue.policy import policy_of
 from ledger.whatif import Difference, what_if
 from schemas.wire.jsonform import to_json
-from tests.histories import BASICS, arrival, log, policy, project, rerate, served, shift
+from tests.drawn.histories import BASICS, arrival, log, policy, project, rerate, served, shift
 
 PRESETS = ("default", "guangdong-ivolunteer", "clamp-to-shift")
 

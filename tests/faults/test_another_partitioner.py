@@ -25,8 +25,8 @@ from schemas.topics import CATALOGUE, CHECKINS, KEY_OF, PARTITIONS, TOPIC_OF
 from schemas.wire.codec import encode
 from schemas.wire.headers import ORIGIN
 from streams.partitions.fold_batch import partition_of
+from tests.drawn.histories import BASICS, grant, served
 from tests.faults.harness import Cluster, wait_until
-from tests.histories import BASICS, grant, served
 from tests.judge import judge, take
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]

@@ -18,8 +18,8 @@ from schemas.posting import Posting
 from schemas.topics import CATALOGUE, CHECKINS, KEY_OF, PARTITIONS, POSTINGS, VALUE_BYTES_MAX
 from schemas.wire.codec import LATEST, decode_output, encode
 from streams.partitions.fold_batch import partition_of
+from tests.drawn.histories import BASICS, arrival, check_in, served
 from tests.faults.harness import Cluster, wait_until
-from tests.histories import BASICS, arrival, check_in, served
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 

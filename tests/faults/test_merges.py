@@ -27,11 +27,21 @@ from schemas.times import DAY, HOUR, MINUTE, SECOND, iso_date
 from schemas.topics import CATALOGUE, KEY_OF, PARTITIONS, TOPIC_OF
 from schemas.wire.codec import encode
 from tests.conftest import LONG
+from tests.drawn.histories import (
+    BASICS,
+    Arrival,
+    arrival,
+    check_in,
+    merge,
+    served,
+    tick,
+    unmerge,
+    when,
+)
+from tests.drawn.honours import redeem, reverse
+from tests.drawn.town_honours import parted_wrong
 from tests.faults.harness import Cluster, wait_until
-from tests.histories import BASICS, Arrival, arrival, check_in, merge, served, tick, unmerge, when
-from tests.honours import redeem, reverse
 from tests.judge import Log, Source, judge, take
-from tests.town_honours import parted_wrong
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 

@@ -26,8 +26,8 @@ from schemas.topics import (
 )
 from schemas.wire.codec import encode
 from streams.partitions.fold_batch import partition_of
+from tests.drawn.histories import BASICS, check_in
 from tests.faults.harness import Cluster, wait_until
-from tests.histories import BASICS, check_in
 from tests.judge import judge, take
 from tests.streams.test_refusals import limit
 

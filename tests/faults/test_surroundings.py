@@ -20,9 +20,9 @@ from schemas.topics import CHECKINS, CHECKPOINTS, PARTITIONS, POSTINGS, QUARANTI
 from schemas.wire.codec import decode_output
 from streams.partitions.fold_batch import partition_of
 from tests.conftest import LONG
+from tests.drawn.histories import BASICS, ask, check_in, served
 from tests.faults.harness import Cluster, Sender, settle, wait_until
 from tests.faults.test_merges import Pen
-from tests.histories import BASICS, ask, check_in, served
 from tests.judge import judge, read
 from tests.small_disk import small_disk
 

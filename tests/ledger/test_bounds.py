@@ -9,9 +9,9 @@ from ledger.merging.moving_cases import receive_case
 from schemas.events import CaseTransferred, CorrectionRequested, MovedWord
 from schemas.times import DAY
 from streams.state.page_codec import pack_cases, pack_day
-from tests.histories import BASICS, ask, check_in, merge, served, unmerge, when
+from tests.drawn.histories import BASICS, ask, check_in, merge, served, unmerge, when
+from tests.drawn.town import Town
 from tests.ledger.books import answer, balance, book
-from tests.town import Town
 
 
 def long(name: str) -> str:

@@ -3,7 +3,7 @@
 from ledger.merging import moving_cases
 from ledger.recognition.recognition import points_spent
 from schemas.events import Actor, CaseTransferred, Event, FactForwarded, SpanTransferred
-from tests.histories import (
+from tests.drawn.histories import (
     BASICS,
     Arrival,
     evaluate,
@@ -14,7 +14,7 @@ from tests.histories import (
     unmerge,
     void,
 )
-from tests.honours import (
+from tests.drawn.honours import (
     apply_star,
     certify,
     close,
@@ -28,7 +28,7 @@ from tests.honours import (
     take_back,
     uncommend,
 )
-from tests.town import Town
+from tests.drawn.town import Town
 
 MERGED = (merge("v2", "v1"), tick("13:00"))
 

@@ -36,9 +36,8 @@ from ledger.hours import (
 from schemas.events import CheckedIn, HoursGranted
 from schemas.posting import Line
 from schemas.times import DAY, MINUTE
-from tests.histories import Arrival, log, words
-from tests.model import check
-from tests.strategies import (
+from tests.drawn.histories import Arrival, log, words
+from tests.drawn.strategies import (
     KNOWN,
     changed_later,
     disputes,
@@ -49,6 +48,7 @@ from tests.strategies import (
     long_nights,
     midnights,
 )
+from tests.reference.model import check
 
 pytestmark = pytest.mark.skipif(
     not rules.__file__.endswith(".py"),

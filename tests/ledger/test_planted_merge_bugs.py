@@ -14,13 +14,13 @@ from ledger.account.spans import Facts, Span
 from ledger.catalogue import people
 from ledger.hours import rating
 from ledger.merging import moving_cases, moving_hours, transfers
-from tests.histories import Arrival
-from tests.histories import words as told_as
+from tests.drawn.histories import Arrival
+from tests.drawn.histories import words as told_as
+from tests.drawn.strategies import merging_histories
+from tests.drawn.strategies_honours import KNOWN_HERE, honoured_people
+from tests.drawn.town import Town, judge
+from tests.drawn.town_honours import answers_wrong, parted_wrong
 from tests.ledger.test_planted_bugs import SEARCH, SEED, TRIES, Plant, everywhere, method
-from tests.strategies import merging_histories
-from tests.strategies_honours import KNOWN_HERE, honoured_people
-from tests.town import Town, judge
-from tests.town_honours import answers_wrong, parted_wrong
 
 pytestmark = pytest.mark.skipif(
     not rules.__file__.endswith(".py"),

@@ -4,7 +4,7 @@ from ledger.catalogue.policy import BUILT_IN
 from ledger.recognition.recognition import points_earned, points_spent
 from ledger.replay import Book
 from schemas.events import Actor
-from tests.histories import (
+from tests.drawn.histories import (
     CHIEF,
     claim,
     confirm,
@@ -17,7 +17,7 @@ from tests.histories import (
     void,
     when,
 )
-from tests.honours import (
+from tests.drawn.honours import (
     STAR_OFFICE,
     apply_star,
     certify,

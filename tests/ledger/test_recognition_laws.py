@@ -15,14 +15,14 @@ from ledger import rules
 from ledger.account import statements
 from ledger.recognition import cases, evaluations, recognition, stars
 from schemas.events import Evaluation, Recognition
-from tests.histories import Arrival, log
-from tests.histories import words as told_as
+from tests.drawn.histories import Arrival, log
+from tests.drawn.histories import words as told_as
+from tests.drawn.strategies import KNOWN, LAW
+from tests.drawn.strategies_honours import KNOWN_HERE, all_of_a_person, honoured, honoured_people
+from tests.drawn.town import Town, judge
+from tests.drawn.town_honours import answers_wrong, parted_wrong
 from tests.ledger.test_planted_bugs import SEARCH, SEED, TRIES, Plant, everywhere
-from tests.model import check
-from tests.strategies import KNOWN, LAW
-from tests.strategies_honours import KNOWN_HERE, all_of_a_person, honoured, honoured_people
-from tests.town import Town, judge
-from tests.town_honours import answers_wrong, parted_wrong
+from tests.reference.model import check
 
 plain = pytest.mark.skipif(
     not rules.__file__.endswith(".py"), reason="bugs are planted in plain Python"

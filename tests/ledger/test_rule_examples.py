@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from producers.sending.lines import parse_line
-from tests.model import check
-from tests.model_people import check_people
+from tests.reference.model import check
+from tests.reference.model_people import check_people
 from tests.rule_examples import EXAMPLES, PAGE, Example, page
 
 

@@ -8,7 +8,7 @@ from ledger.catalogue.workdays import Workdays
 from schemas import times
 from schemas.validity import faults
 from schemas.wire.codec import BY_ID, encode, encode_as
-from tests.histories import (
+from tests.drawn.histories import (
     TODAY,
     cancel,
     check_in,

@@ -20,7 +20,7 @@ from schemas.events import ClockTicked
 from schemas.times import instant
 from schemas.topics import ALL, CATALOGUE, CHECKINS, FACTS
 from schemas.wire.jsonform import event_from_json
-from tests.histories import merge
+from tests.drawn.histories import merge
 from tests.producers.helpers import AT, as_line, check_in, read_topic, wait_until
 from tests.producers.test_emit import org
 

@@ -11,8 +11,8 @@ from schemas.events import Event
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE, FACTS, POSTINGS
 from schemas.wire.codec import encode
-from tests.histories import BASICS, Arrival, erase, imported, served
-from tests.town import Town
+from tests.drawn.histories import BASICS, Arrival, erase, imported, served
+from tests.drawn.town import Town
 
 
 class Read:

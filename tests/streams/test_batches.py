@@ -26,10 +26,20 @@ from streams.partitions.fold_batch import Folded, Origin, fold_chunk, partition_
 from streams.state.account_codec import INLINE_BYTES, empty, pack, unpack
 from streams.state.accounts import Change, InMemory, Marks, Store
 from streams.state.page_codec import _OLDER, unpack_day
-from tests.histories import BASICS, Arrival, check_in, check_out, log, merge, served, tick, when
-from tests.strategies import EXAMPLES, KNOWN, LAW, histories
-from tests.strategies_honours import all_of_a_person
-from tests.town import Town
+from tests.drawn.histories import (
+    BASICS,
+    Arrival,
+    check_in,
+    check_out,
+    log,
+    merge,
+    served,
+    tick,
+    when,
+)
+from tests.drawn.strategies import EXAMPLES, KNOWN, LAW, histories
+from tests.drawn.strategies_honours import all_of_a_person
+from tests.drawn.town import Town
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from ledger.replay import replay
 from schemas.topics import CATALOGUE
 from schemas.wire.codec import encode
 from streams.worker.catalogue_follower import CatalogueFollower, CatalogueShorter, learn
-from tests.histories import BASICS, check_in, log, org, project
+from tests.drawn.histories import BASICS, check_in, log, org, project
 
 plain = pytest.mark.skipif(
     not ledger.publish.__file__.endswith(".py"),

@@ -16,7 +16,7 @@ from schemas.topics import CHECKINS, HOURS
 from schemas.wire.codec import decode_output
 from streams.partitions.fold_batch import KEY_BYTES_MAX, Folded, fold_chunk
 from streams.state.accounts import Store
-from tests.histories import check_in, check_out, log, served, tick, when
+from tests.drawn.histories import check_in, check_out, log, served, tick, when
 from tests.ledger.test_bounds import asks
 from tests.streams.test_batches import Raw, raw
 

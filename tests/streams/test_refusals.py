@@ -27,8 +27,8 @@ from streams.partitions.fold_batch import partition_of
 from streams.partitions.partition import Partition, open_partition
 from streams.partitions.refusals import TIMES_MAX, Refusals
 from tests.conftest import create_topics
+from tests.drawn.histories import check_in, log, served, when
 from tests.faults.harness import wait_until
-from tests.histories import check_in, log, served, when
 from tests.judge import read
 from tests.streams.test_batches import Raw, raw
 

@@ -23,8 +23,8 @@ from streams.state.accounts import Store, state_key
 from streams.state.restore import Filling, Restoring
 from streams.state.restore_pool import Fillers
 from tests.conftest import create_topics
+from tests.drawn.histories import served, when
 from tests.faults.harness import wait_until
-from tests.histories import served, when
 from tests.streams.test_batches import Raw
 
 pytestmark = pytest.mark.kafka

@@ -24,7 +24,7 @@ from schemas.topics import CHECKINS
 from schemas.wire.codec import decode_output
 from streams.partitions.fold_batch import Folded, fold_chunk
 from streams.state.accounts import Change, InMemory, Marks, Store, state_key
-from tests.histories import (
+from tests.drawn.histories import (
     BASICS,
     Arrival,
     ask,
@@ -50,7 +50,7 @@ from tests.histories import (
     when,
     words,
 )
-from tests.strategies import EXAMPLES, LAW
+from tests.drawn.strategies import EXAMPLES, LAW
 from tests.streams.test_batches import folded, raw
 
 SEED = 20251201

@@ -19,8 +19,8 @@ from deploy.broker.broker import Broker
 from tests.small_disk import small_disk
 from tests.trail.book import Book, random_book
 from tests.trail.fill import Sender
+from tests.trail.lights.test_reconcile import Watching
 from tests.trail.running import environment, health, shilu, until
-from tests.trail.test_reconcile import Watching
 from tests.trail.test_sink import counts, expected
 
 

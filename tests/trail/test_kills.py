@@ -14,8 +14,8 @@ from deploy.broker.broker import Broker
 from schemas.posting import Posting, Quarantined
 from tests.trail.book import random_book
 from tests.trail.fill import Sender
+from tests.trail.lights.test_reconcile import Watching
 from tests.trail.running import health, shilu, sink_process, start_sink, until
-from tests.trail.test_reconcile import Watching
 from tests.trail.test_sink import counts, expected
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]

@@ -6,8 +6,8 @@ from ledger.replay import Book
 from schemas.events import Event
 from schemas.topics import POSTINGS
 from schemas.wire.codec import encode
-from tests.histories import BASICS, Arrival
-from tests.town import Town
+from tests.drawn.histories import BASICS, Arrival
+from tests.drawn.town import Town
 from tests.trail.fill import fill
 
 

@@ -26,7 +26,7 @@ from schemas.times import DAY, HOUR, MINUTE, SECOND, iso_date
 from schemas.times import day as day_number
 from schemas.topics import POSTINGS
 from schemas.wire.codec import encode
-from tests import histories as h
+from tests.drawn import histories as h
 
 VOLUNTEERS = [f"v{n}" for n in range(1, 9)]
 FIRST_DAY = day_number("2025-03-01")

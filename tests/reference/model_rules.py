@@ -23,9 +23,9 @@ from schemas.events import (
     TrainingRecorded,
 )
 from schemas.times import DAY, MINUTE
-from tests.model_catalogue import Place, Registry, minutes_by_date
-from tests.model_recognition import Honours, Moment
-from tests.model_spans import (
+from tests.reference.model_catalogue import Place, Registry, minutes_by_date
+from tests.reference.model_recognition import Honours, Moment
+from tests.reference.model_spans import (
     Answer,
     Entry,
     Settled,

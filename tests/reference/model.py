@@ -1,7 +1,8 @@
 """Does a partition's ledger say what its log says? The judge of replays and of fault runs.
 
-The truth comes from `tests.model_rules`. A judge needs no clock and no luck: it takes the log order
-and what the ledger had seen of the catalogue from the postings themselves, and checks those, too.
+The truth comes from `tests.reference.model_rules`. A judge needs no clock and no luck: it takes the
+log order and what the ledger had seen of the catalogue from the postings themselves, and checks
+those, too.
 """
 
 from collections import Counter, defaultdict
@@ -22,9 +23,9 @@ from schemas.times import DAY, HOUR, MINUTE, iso_date
 from schemas.topics import CATALOGUE, FACTS, TOPIC_OF
 from schemas.validity import faults
 from schemas.wire.codec import encode
-from tests.model_catalogue import CHINA_MINUTES, Place, Registry
-from tests.model_rules import HELD_PIECES, Share, Truth, reckon
-from tests.model_spans import Entry, corrected_clock, received_on
+from tests.reference.model_catalogue import CHINA_MINUTES, Place, Registry
+from tests.reference.model_rules import HELD_PIECES, Share, Truth, reckon
+from tests.reference.model_spans import Entry, corrected_clock, received_on
 
 Source = tuple[str, int]
 """Topic and offset of a record of the partition."""
@@ -57,7 +58,8 @@ def check(records: Iterable[Record], postings: Iterable[Posting]) -> list[str]:
     `records`: all decoded records of the partition and of registry.catalogue, in any order.
     `postings`: the partition's postings in log order. Records of a wrong partition are left out;
     that they arrived where they belong is for who sees all partitions.
-    The minutes of those whom a merge names lie in several partitions: `tests.model_people`.
+    The minutes of those whom a merge names lie in several partitions:
+    `tests.reference.model_people`.
     """
     records, everything = list(records), list(postings)
     postings = [posting for posting in everything if posting.reason != "wrong_partition"]

@@ -17,7 +17,7 @@ from consumers.trail.store import Trail, open_trail
 from ledger.recognition.recognition import points_spent
 from ledger.replay import replay
 from schemas.events import Score
-from tests.histories import (
+from tests.drawn.histories import (
     BASICS,
     Arrival,
     claim,
@@ -31,7 +31,7 @@ from tests.histories import (
     void,
     when,
 )
-from tests.honours import (
+from tests.drawn.honours import (
     apply_star,
     certify,
     close,
@@ -47,7 +47,7 @@ from tests.honours import (
     take_back,
     uncommend,
 )
-from tests.strategies_honours import KNOWN_HERE, honoured
+from tests.drawn.strategies_honours import KNOWN_HERE, honoured
 from tests.trail.running import shilu_here
 from tests.trail.told import tell
 

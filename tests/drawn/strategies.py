@@ -23,7 +23,7 @@ from schemas.events import (
     TrainingRecorded,
 )
 from schemas.times import DAY, HOUR, MINUTE, SECOND
-from tests.histories import (
+from tests.drawn.histories import (
     BASICS,
     CHIEF,
     ORGANISER,
@@ -69,7 +69,7 @@ from tests.histories import (
     when,
     withdraw,
 )
-from tests.honours import close
+from tests.drawn.honours import close
 
 EXAMPLES = int(os.environ.get("SHILU_LAW_EXAMPLES", "200"))
 LAW = settings(

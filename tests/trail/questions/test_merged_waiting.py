@@ -15,7 +15,7 @@ from ledger.account.parts import whole
 from ledger.account.spans import Span
 from schemas.events import Event
 from schemas.times import DAY, SECOND
-from tests import histories as h
+from tests.drawn import histories as h
 from tests.trail.remembered import by_cause, waits
 from tests.trail.told import tell
 from tests.trail.town import DAYS, FIRST_DAY, town

@@ -13,8 +13,18 @@ from consumers.trail.store import Trail
 from ledger.recognition.recognition import points_spent
 from schemas.events import Event, ProjectClosed, Score
 from schemas.times import DAY
-from tests.histories import BASICS, Arrival, evaluate, merge, served, tick, training, unmerge, when
-from tests.honours import (
+from tests.drawn.histories import (
+    BASICS,
+    Arrival,
+    evaluate,
+    merge,
+    served,
+    tick,
+    training,
+    unmerge,
+    when,
+)
+from tests.drawn.honours import (
     apply_star,
     close,
     commend,
@@ -26,9 +36,9 @@ from tests.honours import (
     revise,
     take_back,
 )
-from tests.model_people import led
-from tests.strategies_honours import KNOWN_HERE, honoured_people
-from tests.town import Town
+from tests.drawn.strategies_honours import KNOWN_HERE, honoured_people
+from tests.drawn.town import Town
+from tests.reference.model_people import led
 from tests.trail.told import tell
 
 SERVED: tuple[Event | Arrival, ...] = (

@@ -20,11 +20,11 @@ from schemas.events import ClockTicked, Event, Transfer
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE, KEY_OF, TOPIC_OF, TRANSFERS
 from schemas.wire.codec import decode_event, encode
-from tests.histories import Arrival, arrival, log, tick
-from tests.model import sequence_faults, share_of, truth_of
-from tests.model_people import led, persons
-from tests.model_rules import Share
-from tests.strategies import KNOWN
+from tests.drawn.histories import Arrival, arrival, log, tick
+from tests.drawn.strategies import KNOWN
+from tests.reference.model import sequence_faults, share_of, truth_of
+from tests.reference.model_people import led, persons
+from tests.reference.model_rules import Share
 
 
 def home_of(volunteer_id: str, partitions: int) -> int:

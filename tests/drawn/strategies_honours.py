@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from schemas.events import Actor, Evaluation, Event, Recognition
 from schemas.times import DAY, HOUR
-from tests.histories import (
+from tests.drawn.histories import (
     CHIEF,
     REGULATOR,
     Arrival,
@@ -19,7 +19,7 @@ from tests.histories import (
     void,
     when,
 )
-from tests.honours import (
+from tests.drawn.honours import (
     LIBRARY,
     apply_star,
     certify,
@@ -36,7 +36,7 @@ from tests.honours import (
     take_back,
     uncommend,
 )
-from tests.strategies import KNOWN, REGISTRATIONS, changes, merging_histories
+from tests.drawn.strategies import KNOWN, REGISTRATIONS, changes, merging_histories
 
 _ACTORS = [
     REGULATOR,

@@ -1,4 +1,4 @@
-"""Small words about what service is recognised by; see `tests.histories`."""
+"""Small words about what service is recognised by; see `tests.drawn.histories`."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from schemas.events import (
     StarDecided,
     VolunteerResponded,
 )
-from tests.histories import TODAY, when
+from tests.drawn.histories import TODAY, when
 
 STAR_OFFICE = Actor("star-office-1", "regulator")
 LIBRARY = Actor("desk-1", "organiser", "library")

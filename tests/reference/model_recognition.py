@@ -5,7 +5,7 @@ spends what is there by then (docs/rules.md, sections 10 and 12). Only of two de
 does the later by its own time stand, and what is taken back stays so whichever came first.
 
 What was taken down once stays so: `Honours.take` needs no order, so a person's honours are what all
-their registrations' facts come to (`tests.model_people`).
+their registrations' facts come to (`tests.reference.model_people`).
 """
 
 from collections import defaultdict
@@ -32,8 +32,8 @@ from schemas.events import (
     VolunteerResponded,
 )
 from schemas.times import DAY, MINUTE
-from tests.model_catalogue import CHINA_MINUTES, EPOCH, Registry
-from tests.model_spans import Answer, Entry
+from tests.reference.model_catalogue import CHINA_MINUTES, EPOCH, Registry
+from tests.reference.model_spans import Answer, Entry
 
 POSTED: Answer = ("posted", None)
 

@@ -16,11 +16,11 @@ from ledger.account.record import Record
 from schemas.events import Evaluation, Recognition, VolunteerMerged, VolunteerUnmerged
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE, KEY_OF, TRANSFERS
-from tests.model import share_of, truth_of
-from tests.model_catalogue import Registry
-from tests.model_recognition import Honours
-from tests.model_rules import Share
-from tests.model_spans import Answer, Entry, said_alike
+from tests.reference.model import share_of, truth_of
+from tests.reference.model_catalogue import Registry
+from tests.reference.model_recognition import Honours
+from tests.reference.model_rules import Share
+from tests.reference.model_spans import Answer, Entry, said_alike
 
 
 def led(records: Iterable[Record]) -> dict[str, str]:

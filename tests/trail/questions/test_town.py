@@ -457,7 +457,7 @@ def test_every_field_of_every_answer_is_documented(here: tuple[Town, Trail]) -> 
         overdue(trail.query, last, 0), headcount(trail.query, last, "org"),
         anomalies(trail.query, bounds=least),
     ]  # fmt: skip
-    page = (Path(__file__).parents[2] / "docs" / "answers.md").read_text("utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "answers.md").read_text("utf-8")
     named = set(re.findall(r"`([a-z_]+)`", page))
     assert {key for answer in answers for key in keys_of(answer)} - named == set()
 

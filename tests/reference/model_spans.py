@@ -29,8 +29,8 @@ from schemas.events import (
     UtcOffset,
 )
 from schemas.times import DAY, MINUTE
-from tests.model_catalogue import Place, Registry, civil_date
-from tests.model_verdict import Verdict, in_order, objection, verdict_of
+from tests.reference.model_catalogue import Place, Registry, civil_date
+from tests.reference.model_verdict import Verdict, in_order, objection, verdict_of
 
 Answer = tuple[str, str | None]
 """Outcome and reason of a posting."""

@@ -19,8 +19,8 @@ from consumers.trail.store import Trail, open_trail
 from ledger.hours.settling import HELD
 from schemas.events import Actor, Event
 from schemas.times import DAY, HOUR, MINUTE
-from tests import histories as h
-from tests.honours import apply_star, decide_star, recognised_by
+from tests.drawn import histories as h
+from tests.drawn.honours import apply_star, decide_star, recognised_by
 from tests.trail.told import tell
 
 SELLER, FRIEND = Actor("seller", "admin", "sw1"), Actor("friend", "admin", "sw1")

@@ -18,7 +18,7 @@ from schemas.times import HOUR, SECOND
 from schemas.topics import POSTINGS
 from schemas.wire.codec import decode_output
 from schemas.wire.jsonform import to_json
-from tests.histories import BASICS, check_in, project, served, tick
+from tests.drawn.histories import BASICS, check_in, project, served, tick
 from tests.judge import judge, read
 from tests.trail.running import copied, environment, shilu, sink_process, until
 

@@ -1,4 +1,4 @@
-"""Is a merged person one person for what service is recognised by? See `tests.town`."""
+"""Is a merged person one person for what service is recognised by? See `tests.drawn.town`."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -21,11 +21,11 @@ from schemas.events import (
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE
 from schemas.wire.codec import decode_event
-from tests.histories import Arrival, arrival, log, tick
-from tests.model_catalogue import Registry
-from tests.model_people import Told, led, taken_together
-from tests.model_recognition import Honours
-from tests.town import Town
+from tests.drawn.histories import Arrival, arrival, log, tick
+from tests.drawn.town import Town
+from tests.reference.model_catalogue import Registry
+from tests.reference.model_people import Told, led, taken_together
+from tests.reference.model_recognition import Honours
 
 PASSED_ON = ("forwarded", "given_back", "volunteer_absorbed")
 
