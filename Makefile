@@ -17,7 +17,8 @@ RECKONED := .pytest_cache/reckoned.log
 # What setup.py compiles is among these; their compiled modules lie beside them.
 CORE_FOLDERS := schemas ledger streams
 CORE := $(wildcard schemas/*.py schemas/*/*.py ledger/*.py ledger/*/*.py) \
-  streams/partitions/fold_batch.py streams/state/page_codec.py streams/state/account_codec.py streams/state/accounts.py streams/state/wakes.py
+  streams/partitions/fold_batch.py \
+  $(addprefix streams/state/,page_codec.py account_codec.py accounts.py wakes.py)
 
 # Compiled to bytecode once, also where Python may not write it: a second of every command's start.
 # Of the others only what runs: half of all their code is tests, and pandas, which nothing here loads.

@@ -17,7 +17,7 @@ from ledger.account.account import (
 from ledger.account.index import key_of
 from ledger.account.record import Record, digest_of, unsent
 from ledger.catalogue.catalogue import Catalogue
-from ledger.hours.bounds import keys_of
+from ledger.event_keys import keys_of
 from ledger.hours.decisions import decide
 from ledger.hours.entries import claim, day_entry, grant
 from ledger.hours.presence import check_in, check_out

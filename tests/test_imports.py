@@ -48,8 +48,10 @@ THIRD_PARTY = {
 """Folder -> third-party packages. deploy may use whatever pyproject.toml names."""
 
 ONE_FILE_ONLY = {
-    "fastavro": "schemas/wire/codec.py", "avro": "schemas/evolution/compat.py", "cramjam": "schemas/wire/batches.py",
-}  # fmt: skip
+    "fastavro": "schemas/wire/codec.py",
+    "avro": "schemas/evolution/compat.py",
+    "cramjam": "schemas/wire/batches.py",
+}
 """Packages that one single file keeps to itself."""
 
 PURE = {

@@ -6,7 +6,7 @@ from itertools import islice
 
 from confluent_kafka import Producer
 
-from consumers.trail.rows import Record
+from consumers.kafka.records import Record
 
 _TRANSACTION_RECORDS = 5_000
 _TRANSACTIONAL = "bench-feed"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import ClassVar
 
-from consumers.trail.rows import Record
+from consumers.kafka.records import Record
 from ledger.catalogue.catalogue import Catalogue
 from producers.simulator.simulate import Plan, Sending, simulate
 from schemas.times import day

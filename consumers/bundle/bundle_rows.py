@@ -15,8 +15,9 @@ import pyarrow as pa
 from consumers.api.trail_client import Reader
 from consumers.bundle.cell_bytes import Cell
 from consumers.bundle.cells import Form, form_of, newest_form
+from consumers.kafka.records import Place, Record
 from consumers.reconcile.trail_diff import cursors_of
-from consumers.trail.rows import TABLES, Place, Record, arrow, rows_of
+from consumers.trail.rows import TABLES, arrow, rows_of
 from schemas.topics import ACCESS, POSTINGS
 from schemas.wire.codec import Undecodable, decode_raw
 

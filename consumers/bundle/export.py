@@ -26,9 +26,9 @@ from consumers.api.trail_client import Reader
 from consumers.bundle.bundle_rows import EVERYTHING, LOOKS, Row, looks, rows
 from consumers.bundle.cell_bytes import Cell
 from consumers.bundle.cells import Column, newest_form, titled
+from consumers.kafka.records import Place
 from consumers.seal.log_names import ACCESS_LOG, CHUNK, POSTINGS_LOG, Kind, kind_of, log_of
 from consumers.signing.keyring import PublicKeys
-from consumers.trail.rows import Place
 from schemas.topics import CHECKPOINTS, POSTINGS
 from schemas.wire.codec import LATEST
 

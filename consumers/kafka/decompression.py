@@ -1,4 +1,4 @@
-"""What kafka-python reads is opened by `schemas.wire.batches`: to a limit, and in every compression."""
+"""What kafka-python reads is opened by `schemas.wire.batches`: to a limit, however compressed."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice

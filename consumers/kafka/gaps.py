@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from consumers.kafka.reader import Log
-from consumers.trail.rows import Place, Record
+from consumers.kafka.records import Place, Record
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE, POSTINGS
 from schemas.wire.codec import Undecodable, decode_output

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from kafka.partitioner.default import murmur2
 
 from consumers.kafka.reader import Log
-from consumers.trail.rows import Place, Record
+from consumers.kafka.records import Place, Record
 
 _HOP_RECORDS = 2_000
 """So many records are rather read than jumped over."""

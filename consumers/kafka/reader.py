@@ -21,7 +21,7 @@ from kafka.errors import (
 )
 
 from consumers.kafka.decompression import guard
-from consumers.trail.rows import Place, Record
+from consumers.kafka.records import Place, Record
 from schemas.wire.headers import origin_of
 
 _FETCH_BYTES = 8 << 20

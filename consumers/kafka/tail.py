@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from consumers.kafka.reader import Log
-from consumers.trail.rows import Place, Record
+from consumers.kafka.records import Place, Record
 from consumers.wording import moment
 from schemas.topics import CHECKPOINTS
 from schemas.wire.codec import Undecodable, decode_event, decode_output

@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow as pa
 
 from consumers.kafka.reader import Log
+from consumers.kafka.records import Place
 from consumers.reconcile.findings import Difference, Findings
-from consumers.trail.rows import Place
 from schemas.posting import Account, PartitionState
 from schemas.topics import ACCOUNTS, POSTINGS
 from schemas.wire.codec import Undecodable, decode_output

@@ -12,8 +12,8 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import KafkaError
 
 from consumers.kafka.reader import Log
+from consumers.kafka.records import Place, Record
 from consumers.seal.published import newest
-from consumers.trail.rows import Place, Record
 from schemas.posting import PartitionState
 from schemas.topics import ACCOUNTS, FACTS
 from schemas.wire.codec import Undecodable, decode_output

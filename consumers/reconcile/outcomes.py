@@ -6,8 +6,9 @@ Counts take one byte for each input record, so ten million records cost ten mega
 from collections.abc import Iterable, Mapping
 
 from consumers.kafka.gaps import GAP_ACCEPTED, GAP_REASON, gap_by_id
+from consumers.kafka.records import Place, Record
 from consumers.reconcile.findings import Difference, Findings
-from consumers.trail.rows import TABLES, Place, Record, Row
+from consumers.trail.rows import TABLES, Row
 from schemas.topics import POSTINGS
 
 _POSTED = TABLES["posting"].names

@@ -11,12 +11,12 @@ from typing import Protocol
 from consumers.api.trail_client import Reader
 from consumers.kafka.gaps import Gap, accepted
 from consumers.kafka.reader import Log
+from consumers.kafka.records import Place
 from consumers.reconcile.account_diff import compare_accounts, read_accounts
 from consumers.reconcile.findings import Difference, Findings, Report, report
 from consumers.reconcile.lag import partition_states, position_of
 from consumers.reconcile.outcomes import Outcomes
 from consumers.reconcile.trail_diff import compare, cursors_of
-from consumers.trail.rows import Place
 from consumers.trail.sink import TOPICS
 from schemas.topics import ACCOUNTS, FACTS, POSTINGS, QUARANTINE
 

@@ -15,10 +15,10 @@ from typing import Any
 from consumers.kafka.gaps import GAP_ACCEPTED, GAP_REASON
 from consumers.kafka.origins import first_recorded, partition_of
 from consumers.kafka.reader import Log
+from consumers.kafka.records import Place, Record
 from consumers.reconcile.commuting import decided_by_order
 from consumers.seal.log_names import log_of
 from consumers.signing.notes import BadNote, Checkpoint, Note
-from consumers.trail.rows import Place, Record
 from ledger.account.record import Record as Entry
 from ledger.account.record import digest_of, digest_of_event
 from ledger.catalogue.catalogue import Catalogue

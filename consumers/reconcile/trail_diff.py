@@ -10,8 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from consumers.kafka.records import Place, Record
 from consumers.reconcile.findings import Difference, Findings
-from consumers.trail.rows import TABLES, Place, Record, Row, arrow, rows_of, tables_of
+from consumers.trail.rows import TABLES, Row, arrow, rows_of, tables_of
 
 Key = tuple[int, int]
 """Offset, and number of the line: what names a row of one place."""

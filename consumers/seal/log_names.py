@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from consumers.trail.rows import Place
+from consumers.kafka.records import Place
 from schemas.topics import ACCESS, POSTINGS
 
 CHUNK: Final = 1 << 16

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from consumers.kafka.reader import Log
+from consumers.kafka.records import Place, Record
 from consumers.seal.log_names import SEALED, log_of, origin_of
 from consumers.signing.notes import BadNote, Checkpoint, Note, VerifierKey, opened
-from consumers.trail.rows import Place, Record
 from schemas.posting import Posting
 from schemas.topics import ACCESS, CHECKPOINTS, POSTINGS
 from schemas.wire.codec import Undecodable, decode_output

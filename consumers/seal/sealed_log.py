@@ -13,7 +13,8 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from consumers.seal.tiles import Tiles, TilesDiffer, put
+from consumers.seal.tiles import Tiles, TilesDiffer
+from consumers.signing.lasting import put
 from consumers.signing.notes import (
     BadNote,
     Checkpoint,

@@ -18,12 +18,12 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from consumers.kafka.reader import Log, LogError
+from consumers.kafka.records import Place, Record
 from consumers.seal.log_names import SEALED, log_of, origin_of
 from consumers.seal.published import newest_notes
 from consumers.seal.sealed_log import SealedLog, SealError
 from consumers.seal.witness_client import Witness, cosigned
 from consumers.signing.notes import Checkpoint, Note, SignerKey, VerifierKey
-from consumers.trail.rows import Place, Record
 from schemas.posting import Posting
 from schemas.topics import CHECKPOINTS, POSTINGS
 from schemas.wire.codec import Undecodable, decode_output

@@ -17,7 +17,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request, Response
 
 from consumers.seal.log_names import kind_of
-from consumers.seal.tiles import put
+from consumers.signing.lasting import put
 from consumers.signing.notes import BadNote, Checkpoint, Note, SignerKey, VerifierKey, opened
 from ledger.merkle import ProofError, verify_consistency
 

@@ -4,7 +4,8 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from consumers.trail.rows import Place, Row
+from consumers.kafka.records import Place
+from consumers.trail.rows import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from consumers.trail.rows import Place
+from consumers.kafka.records import Place
 
 REGISTRY = CollectorRegistry()
 """Of this process; served at /metrics."""

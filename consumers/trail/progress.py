@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from consumers.trail.rows import Place
+from consumers.kafka.records import Place
 
 State = Literal["green", "behind", "unknown", "red"]
 

@@ -4,7 +4,8 @@ import pyarrow as pa
 
 from consumers.kafka.gaps import Gap, accepted
 from consumers.kafka.reader import Log
-from consumers.trail.rows import TABLES, Place, Record, arrow, rows_of, tables_of
+from consumers.kafka.records import Place, Record
+from consumers.trail.rows import TABLES, arrow, rows_of, tables_of
 from consumers.trail.store import Trail
 from consumers.trail.watermarks import Heads, head_of
 

@@ -7,10 +7,11 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from importlib.abc import MetaPathFinder
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from consumers.kafka.records import Record
 from consumers.signing.notes import BadNote, Checkpoint, Note
 from schemas.events import CatalogueEvent, Event, VaultAccessed
 from schemas.posting import Posting, Quarantined
@@ -46,31 +47,6 @@ _do_without_pandas()
 
 Row = tuple[Any, ...]
 """The values of one row in the order of the table's columns."""
-
-
-class Place(NamedTuple):
-    """A topic's partition."""
-
-    topic: str
-    partition: int
-
-    def __str__(self) -> str:
-        return f"{self.topic}/{self.partition}"
-
-
-class Record(NamedTuple):
-    """One record of the log; `timestamp` in milliseconds since 1970 UTC.
-
-    `origin` is where it says that it was before it was sent on, partition and offset.
-    """
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    origin: tuple[int, int] | None = None
 
 
 _TEXTS = (

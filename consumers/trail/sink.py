@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Sequence
 
 from consumers.kafka.reader import Log, LogError
+from consumers.kafka.records import Place, Record
 from consumers.trail import metrics
 from consumers.trail.batch import Batch, Limits
 from consumers.trail.progress import Fault, Progress
 from consumers.trail.resume import prove, starts
-from consumers.trail.rows import TABLES, Place, Record, Row, arrow, rows_of
+from consumers.trail.rows import TABLES, Row, arrow, rows_of
 from consumers.trail.store import Trail, TrailError
 from consumers.trail.watermarks import (
     Heads,

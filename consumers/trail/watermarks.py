@@ -1,7 +1,8 @@
 """What the trail itself says of how far it goes, and of faults that it has kept."""
 
+from consumers.kafka.records import Place
 from consumers.trail.progress import Fault
-from consumers.trail.rows import TABLES, Place, tables_of
+from consumers.trail.rows import TABLES, tables_of
 from consumers.trail.store import Trail
 from schemas.topics import ACCESS, CATALOGUE, CHECKPOINTS, POSTINGS, QUARANTINE
 

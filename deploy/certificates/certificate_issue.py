@@ -23,8 +23,8 @@ from consumers.certificates.certificate import (
 from consumers.certificates.certificate_page import Attached, BadFont, NoGlyph, page
 from consumers.certificates.credential import placeholder, sealed, sign
 from consumers.seal.proofs import prove
-from consumers.seal.tiles import put
 from consumers.signing import keyring
+from consumers.signing.lasting import put
 from consumers.signing.notes import Checkpoint, SignerKey
 from deploy.certificates.certificate_errors import certificate_errors, refusal
 from deploy.errors import ShiluError

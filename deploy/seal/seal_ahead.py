@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 
 from consumers.kafka.reader import Log
+from consumers.kafka.records import Place
 from consumers.seal.log_names import SEALED, log_of
 from consumers.seal.published import entries, unsealed
 from consumers.signing import keyring
-from consumers.trail.rows import Place
 from deploy.seal.seal_process import has_keys, keys_of
 from deploy.settings import Settings
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from consumers.api.trail_client import At, ask
 from consumers.seal.proofs import as_json, prove, verify_proof
-from consumers.seal.tiles import put
 from consumers.signing import keyring
+from consumers.signing.lasting import put
 from consumers.signing.notes import VerifierKey
 from deploy.errors import ShiluError
 from deploy.seal.seal_errors import seal_errors

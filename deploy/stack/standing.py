@@ -13,9 +13,9 @@ from kafka.errors import KafkaError
 
 from consumers.kafka.gaps import Gap, accepted
 from consumers.kafka.reader import Log
+from consumers.kafka.records import Place
 from consumers.reconcile.lag import Lag, ledger_positions, measure, open_transactions, total
 from consumers.seal.published import unsealed
-from consumers.trail.rows import Place
 from consumers.trail.sink import TOPICS
 from deploy.errors import ShiluError
 from deploy.seal.seal_ahead import seal_ahead

@@ -14,9 +14,9 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 
 from consumers.kafka.gaps import GAP_ACCEPTED, Gap, accepted, home_of
 from consumers.kafka.reader import Log
+from consumers.kafka.records import Place, Record
 from consumers.reconcile.lag import Lag, ledger_positions, measure, state_in
 from consumers.seal.published import newest
-from consumers.trail.rows import Place, Record
 from consumers.trail.sink import TOPICS
 from deploy.errors import ShiluError
 from deploy.services.local import bootstrap

@@ -12,8 +12,8 @@ from typing import Any
 
 from consumers.kafka.origins import first_recorded
 from consumers.kafka.reader import Log
-from consumers.trail.rows import Place
-from consumers.trail.rows import Record as Raw
+from consumers.kafka.records import Place
+from consumers.kafka.records import Record as Raw
 from deploy.errors import ShiluError
 from deploy.services.local import bootstrap
 from deploy.settings import Settings

@@ -17,10 +17,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from consumers.api.trail_client import At, Opened, reader
 from consumers.kafka.reader import Log, LogError
+from consumers.kafka.records import Record
 from consumers.kafka.tail import coming, described, newest, oldest
 from consumers.reconcile.lag import Lag, measure
 from consumers.reconcile.reconcile import reconcile
-from consumers.trail.rows import Record
 from consumers.trail.sink import TOPICS
 from deploy.errors import ShiluError
 from deploy.lang import text

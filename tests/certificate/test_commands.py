@@ -14,7 +14,7 @@ import pytest
 import zxingcpp
 
 from consumers.kafka.reader import Log
-from consumers.trail.rows import Place
+from consumers.kafka.records import Place
 from deploy.broker.broker import Broker
 from schemas.events import CertificateIssued, CertificateRevoked, VolunteerErased
 from schemas.topics import RECOGNITION

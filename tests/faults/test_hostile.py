@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 
 from consumers.api.trail_client import At, find_owner
 from consumers.kafka.reader import Log
-from consumers.trail.rows import Place
+from consumers.kafka.records import Place
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE, CHECKINS, KEY_OF, PARTITIONS, POSTINGS, VALUE_BYTES_MAX
 from schemas.wire.codec import LATEST, decode_output, encode

@@ -96,7 +96,9 @@ def _under_that_name_alone(self: people.People, name: str) -> set[str]:
 
 
 HONOUR_BUGS: dict[str, Plant] = {
-    "what was spent stays with the absorbed one": everywhere(moving_cases.hand_over, lambda *_: None),
+    "what was spent stays with the absorbed one": everywhere(
+        moving_cases.hand_over, lambda *_: None
+    ),
     "an absorbed one is judged by its own hours": everywhere(
         moving_cases.send_on, lambda *_: ("posted", None, ())
     ),

@@ -11,11 +11,12 @@ from consumers.api.trail_client import Opened
 from consumers.bundle.export import export
 from consumers.bundle.file_check import Fault
 from consumers.bundle.verify import Verified, verify
+from consumers.kafka.records import Record
 from consumers.seal.sealed_log import SealedLog
 from consumers.signing import keyring
 from consumers.signing.keyring import PublicKeys
 from consumers.signing.notes import SignerKey
-from consumers.trail.rows import Record, Row, arrow, rows_of
+from consumers.trail.rows import Row, arrow, rows_of
 from consumers.trail.store import Trail
 from schemas.topics import CHECKPOINTS, POSTINGS
 from tests.trail.book import Book

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.trail.rows import Record
+from consumers.kafka.records import Record
 from consumers.trail.store import Trail
 from schemas.topics import ACCESS, CHECKPOINTS
 from tests.seal.audited import Audited, both_say, verified

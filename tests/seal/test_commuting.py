@@ -4,8 +4,8 @@ from collections import deque
 from dataclasses import replace
 from typing import Any, cast
 
+from consumers.kafka.records import Record
 from consumers.reconcile import replay
-from consumers.trail.rows import Record
 from ledger.account.record import Record as Entry
 from schemas.events import Event
 from schemas.posting import Posting

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from consumers.bundle import file_check
+from consumers.kafka.records import Record
 from consumers.seal.sealed_log import SealedLog
 from consumers.signing.notes import BadNote
-from consumers.trail.rows import Record
 from consumers.trail.store import Trail
 from schemas.posting import Posting
 from schemas.topics import POSTINGS

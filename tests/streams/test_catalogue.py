@@ -8,9 +8,9 @@ from aiokafka.errors import KafkaTimeoutError
 
 import ledger.publish
 import streams.worker.catalogue_follower
+from consumers.kafka.records import Record as Raw
 from consumers.questions.facts.catalogue_view import catalogue as catalogue_of
 from consumers.reconcile.replay import _learn
-from consumers.trail.rows import Record as Raw
 from ledger.catalogue.catalogue import Catalogue
 from ledger.replay import replay
 from schemas.topics import CATALOGUE

@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from consumers.trail.rows import Place, Record
+from consumers.kafka.records import Place, Record
 from schemas.events import (
     Actor,
     CatalogueEvent,

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from confluent_kafka import Producer
 
-from consumers.trail.rows import Record, Row, arrow, rows_of
+from consumers.kafka.records import Record
+from consumers.trail.rows import Row, arrow, rows_of
 from consumers.trail.sink import WRITE_ORDER
 from consumers.trail.store import Trail
 from schemas.posting import Posting

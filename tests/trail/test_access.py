@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from consumers.api.questions_by_name import answer, heads_by_name
-from consumers.trail.rows import Place, Record, rows_of
+from consumers.kafka.records import Place, Record
+from consumers.trail.rows import rows_of
 from consumers.trail.store import Trail, open_trail
 from consumers.trail.watermarks import heads
 from schemas.topics import ACCESS, CATALOGUE

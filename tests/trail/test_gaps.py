@@ -12,10 +12,10 @@ from kafka.admin import KafkaAdminClient
 from consumers.api.trail_client import At, Opened
 from consumers.kafka.gaps import Gap, accepted
 from consumers.kafka.reader import Log
+from consumers.kafka.records import Place
 from consumers.reconcile.lag import partition_states
 from consumers.signing import keyring
 from consumers.trail.resume import SinkError
-from consumers.trail.rows import Place
 from consumers.trail.store import open_trail
 from deploy.broker.broker import Broker
 from schemas.posting import PartitionState, Position

@@ -17,8 +17,9 @@ import pytest
 from consumers.api.questions_by_name import BadQuestion
 from consumers.api.trail_client import At, Opened, Owner, ask, find_owner, reader
 from consumers.api.trail_server import serving
+from consumers.kafka.records import Place
 from consumers.trail.progress import Fault, Progress
-from consumers.trail.rows import TABLES, Place
+from consumers.trail.rows import TABLES
 from consumers.trail.store import Trail, TrailError, TrailLocked, open_trail
 from tests.trail.book import Book, line, random_book
 from tests.trail.fill import fill
@@ -74,7 +75,8 @@ def test_a_locked_folder_names_its_owner_and_the_owner_answers(
 ) -> None:
     """Another process cannot open the folder, but can ask."""
     script = (
-        "import sys, json; from pathlib import Path; from consumers.api.trail_client import At, ask, reader; "
+        "import sys, json; from pathlib import Path\n"
+        "from consumers.api.trail_client import At, ask, reader\n"
         "from consumers.trail.store import TrailLocked, open_trail\n"
         "at = At(Path(sys.argv[1]))\n"
         "try: open_trail(at.folder)\n"

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumers.trail.rows import TABLES, Record, arrow, rows_of
+from consumers.kafka.records import Record
+from consumers.trail.rows import TABLES, arrow, rows_of
 from consumers.trail.store import Trail, open_trail
 from consumers.trail.watermarks import heads
 from schemas.events import Actor, PolicyPublished, ShiftScheduled, VaultAccessed

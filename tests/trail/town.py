@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from consumers.trail.rows import Record
+from consumers.kafka.records import Record
 from ledger.account.record import Record as Entry
 from ledger.replay import Book, replay
 from schemas.events import (

@@ -162,7 +162,7 @@ def test_a_traceback_names_nobody_either(home: Path, lines: Path) -> None:
 def test_the_log_of_the_vault_and_its_copy_in_the_trail_are_compared(
     home: Path, lines: Path
 ) -> None:
-    from consumers.trail.rows import Record
+    from consumers.kafka.records import Record
     from consumers.trail.store import open_trail
     from schemas.wire.codec import decode_event
 

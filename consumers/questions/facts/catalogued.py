@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from consumers.kafka.reader import Log
+from consumers.kafka.records import Place
 from consumers.trail.query import Query, as_known, if_asked
-from consumers.trail.rows import Place
 from consumers.wording import moment, reason_texts
 from ledger.account.record import Record
 from ledger.catalogue.catalogue import Catalogue

@@ -80,7 +80,7 @@ def replay(
             f'"{reason}" is no reason code: use lower-case letters, digits and _, such as '
             "defect_mended.",
         )
-    from consumers.trail.rows import Place
+    from consumers.kafka.records import Place
     from deploy.trail.quarantine_replay import replay as replay_one
 
     topic, partition, offset = _place(source)

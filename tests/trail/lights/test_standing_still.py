@@ -9,7 +9,7 @@ import pytest
 from kafka import KafkaProducer
 
 from consumers.kafka.reader import Log, LogError
-from consumers.trail.rows import Place
+from consumers.kafka.records import Place
 from deploy.broker.broker import Broker
 from schemas.topics import CHECKINS
 from tests.conftest import create_topics
