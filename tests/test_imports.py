@@ -418,6 +418,17 @@ def test_a_package_says_what_it_is_for_and_what_it_may_import(package: str) -> N
     assert set(re.findall(r"`([\w.]+)`", order)) == wanted
 
 
+def test_the_picture_of_the_architecture_has_every_package_right_of_what_it_imports() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    picture = page.partition("## Inside the folders")[2].split("```")[1].replace("\n ", " ")
+    rows = [re.findall(r"[\w.]+", row) for row in picture.strip().splitlines()]
+    shown = {f"{folder}.{name}": at for folder, *names in rows for at, name in enumerate(names)}
+    for package, used in MAY_IMPORT_INSIDE.items():
+        if "." in package and package not in ("deploy.cli", "deploy.start"):
+            assert package in shown, "docs/architecture.md"
+            assert all(shown[other] < shown[package] for other in used), package
+
+
 def test_no_folder_has_more_modules_than_one_looks_through() -> None:
     found: dict[str, int] = {}
     for folder in (*FOLDERS, "tests", "bench"):
