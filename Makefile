@@ -14,7 +14,11 @@ WAITING := $(addprefix tests/,bench certificate faults seal trail vault)
 # Once more as plain Python, where the core is compiled: here bugs are planted, and both must agree.
 PLAIN_TESTS := tests/ledger tests/streams tests/contract
 RECKONED := .pytest_cache/reckoned.log
-CORE := $(wildcard schemas/*.py ledger/*.py streams/batch.py streams/forms.py streams/pages.py streams/store.py)
+# What setup.py compiles is among these; their compiled modules lie beside them.
+CORE_FOLDERS := schemas ledger streams
+CORE := $(wildcard schemas/*.py schemas/*/*.py ledger/*.py ledger/*/*.py) \
+  streams/partitions/fold_batch.py \
+  $(addprefix streams/state/,page_codec.py account_codec.py accounts.py wakes.py)
 
 # Compiled to bytecode once, also where Python may not write it: a second of every command's start.
 # Of the others only what runs: half of all their code is tests, and pandas, which nothing here loads.
@@ -41,7 +45,7 @@ waiting:
 reckoned:
 	@mkdir -p $(dir $(RECKONED)); \
 	  { $(BIN)/python -m pytest tests $(addprefix --ignore ,$(WAITING)) && \
-	    { ! ls ledger/*.so >/dev/null 2>&1 || SHILU_PLAIN=1 $(BIN)/python -m pytest $(PLAIN_TESTS); }; \
+	    { test -z "$$(find ledger -name '*.so')" || SHILU_PLAIN=1 $(BIN)/python -m pytest $(PLAIN_TESTS); }; \
 	  } >$(RECKONED) 2>&1; done=$$?; cat $(RECKONED); exit $$done
 
 faults: $(VENV)/.dev  ## the long fault runs, into docs/reliability.md; FAULTS="-k sealer" for some
@@ -55,7 +59,8 @@ soak: $(VENV)/.dev  ## a deployment under load and faults: HOURS=1, EVERY=300 se
 compile: $(VENV)/.run  ## the core as C, where a compiler is
 
 plain:  ## the core as plain Python again; SHILU_COMPILE=0 keeps it so
-	rm -rf build *__mypyc*.so schemas/*.so ledger/*.so streams/*.so
+	rm -rf build *__mypyc*.so
+	find $(CORE_FOLDERS) -name '*.so' -delete
 
 check: $(VENV)/.dev  ## lint, format, types, architecture
 	$(BIN)/ruff check .
@@ -104,7 +109,7 @@ docs: $(VENV)/.dev  ## pages generated from the contract
 	$(BIN)/python -m deploy.describe
 
 client-wheel: $(VENV)/.run  ## the client for field apps alone, into dist/
-	@$(BIN)/python -m deploy.client_wheel
+	@$(BIN)/python -m deploy.building.client_wheel
 
 # What is pinned stays as it is; add --upgrade-package NAME in LOCK for another version of it.
 lock: | $(VENV)/bin/uv  ## the pins, after a change of dependencies in pyproject.toml
@@ -123,13 +128,14 @@ $(VENV)/bin/uv:
 $(VENV)/.env: requirements.lock pyproject.toml setup.py $(CORE) | $(VENV)/bin/uv
 	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/python -m compileall -q -j 0 -x '$(IDLE)' $(VENV)/lib >/dev/null || true
-	@rm -f *__mypyc*.so schemas/*.so ledger/*.so streams/*.so
-	@$(BIN)/python -m deploy.compiling --kept
+	@rm -f *__mypyc*.so
+	@find $(CORE_FOLDERS) -name '*.so' -delete
+	@$(BIN)/python -m deploy.building.compiling --kept
 	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.env
-	@$(BIN)/python -m deploy.compiling
+	@$(BIN)/python -m deploy.building.compiling
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
@@ -147,4 +153,5 @@ $(QUIX)/.done: requirements-quix.lock | $(VENV)/bin/uv
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(QUIX) build dist *.so schemas/*.so ledger/*.so streams/*.so .shilu .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(QUIX) build dist *.so .shilu .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find $(CORE_FOLDERS) -name '*.so' -delete

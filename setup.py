@@ -11,10 +11,21 @@ from pathlib import Path
 from setuptools import Extension, setup
 
 CORE = (
-    *(f"schemas/{name}.py" for name in ("binary", "codec", "events", "posting", "times", "topics")),
-    *(f"schemas/{name}.py" for name in ("avrotypes", "personal", "validity")),
-    *sorted(str(path) for path in Path("ledger").glob("*.py") if path.name != "__init__.py"),
-    *(f"streams/{name}.py" for name in ("batch", "forms", "pages", "store", "wakes")),
+    "schemas/wire/avrotypes.py",
+    "schemas/wire/binary.py",
+    "schemas/wire/codec.py",
+    "schemas/events.py",
+    "schemas/personal.py",
+    "schemas/posting.py",
+    "schemas/times.py",
+    "schemas/topics.py",
+    "schemas/validity.py",
+    *sorted(str(path) for path in Path("ledger").rglob("*.py") if path.name != "__init__.py"),
+    "streams/partitions/fold_batch.py",
+    "streams/state/page_codec.py",
+    "streams/state/account_codec.py",
+    "streams/state/accounts.py",
+    "streams/state/wakes.py",
 )
 
 

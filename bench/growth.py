@@ -15,18 +15,18 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.material import CHUNK, Sent, commit, folded, history
-from bench.plots import Series, chart
-from bench.report import ROOT, machine, table, write
-from ledger.catalogue import Catalogue
+from bench.material.histories import CHUNK, Sent, commit, folded, history
+from bench.output.plots import Series, chart
+from bench.output.report import ROOT, machine, table, write
+from ledger.catalogue.catalogue import Catalogue
 from producers.ids import event_id_at
-from schemas.codec import encode
 from schemas.events import Actor, CheckedIn, CheckedOut, Event
 from schemas.times import DAY, HOUR, day
 from schemas.topics import CHECKINS, PARTITIONS
-from streams.batch import fold_chunk, partition_of
-from streams.shelf import Shelf
-from streams.store import Store
+from schemas.wire.codec import encode
+from streams.partitions.fold_batch import fold_chunk, partition_of
+from streams.state.accounts import Store
+from streams.state.state_store import Shelf
 
 MEASURED_EVENTS = 4_000
 """How many events are timed at each size, after everything before them was folded."""

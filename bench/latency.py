@@ -23,17 +23,17 @@ import httpx
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from rich.console import Console
 
-from bench.material import history
-from bench.processes import shilu
-from bench.report import machine, table, write
-from consumers.ask import At, find_owner
-from deploy.broker import Broker
-from deploy.topics_admin import Wanted, create
-from producers.simulate import Sending
-from schemas.codec import decode_output
+from bench.material.histories import history
+from bench.output.report import machine, table, write
+from bench.watching.processes import shilu
+from consumers.api.trail_client import At, find_owner
+from deploy.broker.broker import Broker
+from deploy.broker.topics_admin import Wanted, create
+from producers.simulator.simulate import Sending
 from schemas.posting import Posting
 from schemas.topics import ALL, CATALOGUE, FACTS, PARTITIONS, POSTINGS
-from streams.batch import partition_of
+from schemas.wire.codec import decode_output
+from streams.partitions.fold_batch import partition_of
 
 SAMPLED_EVERY = 20
 """One posting in so many is followed."""

@@ -20,11 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Console
 
-from bench import postgres
-from bench.material import folded, history
-from bench.report import machine, table, write
-from bench.stores import Store, in_duckdb, in_postgres, in_trail
-from consumers.rows import arrow, rows_of
+from bench.material import postgres
+from bench.material.histories import folded, history
+from bench.material.stores import Store, in_duckdb, in_postgres, in_trail
+from bench.output.report import machine, table, write
+from consumers.trail.rows import arrow, rows_of
 from schemas.times import DAY
 
 BASE_EVENTS = 40_000

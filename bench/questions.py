@@ -15,19 +15,19 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.material import folded, history
-from bench.report import machine, table, write
-from consumers.exceptions import exceptions
-from consumers.headcounts import headcount
-from consumers.histories import explain
-from consumers.organisation import org
-from consumers.overdue import overdue
-from consumers.plans import plan
-from consumers.query import Query
-from consumers.questions import total
-from consumers.rows import Row, arrow, rows_of
-from consumers.sink import WRITE_ORDER
-from consumers.trail import Trail, open_trail
+from bench.material.histories import folded, history
+from bench.output.report import machine, table, write
+from consumers.questions.hours.headcounts import headcount
+from consumers.questions.hours.histories import explain
+from consumers.questions.hours.organisation import org
+from consumers.questions.hours.plans import plan
+from consumers.questions.hours.totals import total
+from consumers.questions.open_items.exceptions import exceptions
+from consumers.questions.open_items.overdue import overdue
+from consumers.trail.query import Query
+from consumers.trail.rows import Row, arrow, rows_of
+from consumers.trail.sink import WRITE_ORDER
+from consumers.trail.store import Trail, open_trail
 from schemas.times import DAY
 
 RUNS = 3

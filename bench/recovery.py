@@ -24,20 +24,20 @@ from confluent_kafka import Producer
 from kafka import KafkaConsumer, TopicPartition
 from rich.console import Console
 
-from bench.material import folded, history
-from bench.processes import shilu
-from bench.report import machine, table, write
-from bench.watch import Tree
-from deploy.broker import Broker
-from deploy.topics_admin import Wanted, create
+from bench.material.histories import folded, history
+from bench.output.report import machine, table, write
+from bench.watching.processes import shilu
+from bench.watching.watch import Tree
+from deploy.broker.broker import Broker
+from deploy.broker.topics_admin import Wanted, create
 from producers.ids import event_id_at
-from schemas.codec import encode
 from schemas.events import ClockTicked
 from schemas.times import DAY, day
 from schemas.topics import ACCOUNTS, ALL, CHECKINS, PARTITIONS, POSTINGS
-from streams.batch import partition_of
-from streams.restore import headers_of
-from streams.store import Change, InMemory, Store, state_key
+from schemas.wire.codec import encode
+from streams.partitions.fold_batch import partition_of
+from streams.state.accounts import Change, InMemory, Store, state_key
+from streams.state.restore import headers_of
 
 TARGET_SECONDS, TARGET_MB = 10, 600
 EVENTS_PER_ACCOUNT = 10

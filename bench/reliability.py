@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.report import RESULTS, ROOT
+from bench.output.report import RESULTS, ROOT
 
 PAGE = ROOT / "docs" / "reliability.md"
 FAULTS, STARTS, SOAK = (RESULTS / f"{name}.json" for name in ("faults", "starts", "soak"))

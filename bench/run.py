@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import standings
-from bench.bars import console
-from bench.contestants import ALL, BY_KEY, QUICK_STREAMS, QUICK_WORKER, Contestant, Tools
-from bench.ground import Ground
-from bench.java import build
-from bench.log import Log
-from bench.rounds import Results, run_all, write_log
-from bench.watch import Failed
-from deploy.broker import Broker
+from bench.contest import standings
+from bench.contest.contestants import ALL, BY_KEY, QUICK_STREAMS, QUICK_WORKER, Contestant, Tools
+from bench.contest.ground import Ground
+from bench.contest.java import build
+from bench.contest.log import Log
+from bench.contest.rounds import Results, run_all, write_log
+from bench.output.bars import console
+from bench.watching.watch import Failed
+from deploy.broker.broker import Broker
 from deploy.errors import ShiluError
 from deploy.lang import text
 

@@ -17,15 +17,15 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.feed import send_facts, send_outputs
-from bench.material import folded, history
-from bench.processes import shilu
-from bench.report import machine, table, write
-from consumers.ask import At, find_owner
-from consumers.batch import Limits
-from consumers.trail import open_trail
-from deploy.broker import Broker
-from deploy.topics_admin import Wanted, create
+from bench.material.feed import send_facts, send_outputs
+from bench.material.histories import folded, history
+from bench.output.report import machine, table, write
+from bench.watching.processes import shilu
+from consumers.api.trail_client import At, find_owner
+from consumers.trail.batch import Limits
+from consumers.trail.store import open_trail
+from deploy.broker.broker import Broker
+from deploy.broker.topics_admin import Wanted, create
 from schemas.topics import ALL
 
 TABLES = ("line", "event", "posting")
@@ -132,7 +132,7 @@ def main() -> None:
 
 
 def _rows(material: Any) -> int:
-    from consumers.rows import rows_of
+    from consumers.trail.rows import rows_of
 
     records = [*material.inputs, *material.postings]
     return sum(name in TABLES for record in records for name, _ in rows_of(record))

@@ -22,15 +22,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.bars import console
-from bench.deployment import Deployment, roles_of
-from bench.gaps import Gaps
-from bench.positions import Offsets, Positions, by_partition, left, settled
-from bench.report import RESULTS, machine
-from bench.vitals import Vitals
-from deploy.running import SEALER, TRAIL
-from deploy.running import health as answer
-from producers.simulate import Plan, Sending, simulate
+from bench.output.bars import console
+from bench.output.report import RESULTS, machine
+from bench.watching.deployment import Deployment, roles_of
+from bench.watching.gaps import Gaps
+from bench.watching.positions import Offsets, Positions, by_partition, left, settled
+from bench.watching.vitals import Vitals
+from deploy.services.running import SEALER, TRAIL
+from deploy.services.running import health as answer
+from producers.simulator.simulate import Plan, Sending, simulate
 from schemas.times import DAY, SECOND
 from tests.faults.harness import Cluster, Sender, wait_until
 from tests.judge import judge

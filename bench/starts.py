@@ -22,16 +22,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.bars import console
-from bench.comings import Fault, Plan, plans
-from bench.exactly import Source, differing, look, sources
-from bench.gaps import Gaps
-from bench.ground import Ground
-from bench.log import Log, entries
-from bench.positions import Offsets, Positions, by_partition, left, settled
-from bench.report import RESULTS, machine
-from bench.rounds import write_log
-from deploy.broker import Broker
+from bench.contest.exactly import Source, differing, look, sources
+from bench.contest.ground import Ground
+from bench.contest.log import Log, entries
+from bench.contest.rounds import write_log
+from bench.output.bars import console
+from bench.output.report import RESULTS, machine
+from bench.watching.comings import Fault, Plan, plans
+from bench.watching.gaps import Gaps
+from bench.watching.positions import Offsets, Positions, by_partition, left, settled
+from deploy.broker.broker import Broker
 from schemas.topics import PARTITIONS, TRANSFERS
 from tests.faults.harness import SESSION_SECONDS, Cluster, wait_until
 from tests.judge import judge

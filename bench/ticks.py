@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ledger.catalogue import Catalogue
+from ledger.catalogue.catalogue import Catalogue
 from ledger.publish import publish
-from schemas.codec import encode
 from schemas.events import Actor, CheckedIn, CheckedOut, ClockTicked, Event, OrgRegistered
 from schemas.times import HOUR, MINUTE, SECOND
 from schemas.topics import CHECKINS
-from streams.batch import Folded, fold_chunk
-from streams.shelf import Shelf
-from streams.store import Store
+from schemas.wire.codec import encode
+from streams.partitions.fold_batch import Folded, fold_chunk
+from streams.state.accounts import Store
+from streams.state.state_store import Shelf
 
 VOLUNTEERS = 20_000
 TICKS = 5

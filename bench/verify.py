@@ -17,17 +17,17 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.report import machine, table, write
-from consumers import keyring
-from consumers.bundle import write_entries
-from consumers.bundle_rows import Row
-from consumers.cells import newest_form
-from consumers.notes import SignerKey
-from consumers.seal import SealedLog
-from consumers.sealed_logs import CHUNK, POSTINGS_LOG
-from consumers.verify import verify
-from schemas.codec import decode_raw, encode
+from bench.output.report import machine, table, write
+from consumers.bundle.bundle_rows import Row
+from consumers.bundle.cells import newest_form
+from consumers.bundle.export import write_entries
+from consumers.bundle.verify import verify
+from consumers.seal.log_names import CHUNK, POSTINGS_LOG
+from consumers.seal.sealed_log import SealedLog
+from consumers.signing import keyring
+from consumers.signing.notes import SignerKey
 from schemas.posting import Line, Posting
+from schemas.wire.codec import decode_raw, encode
 
 console = Console(stderr=True, highlight=False)
 

@@ -13,30 +13,38 @@ from rich.markup import escape
 from typer._click.exceptions import NoArgsIsHelpError
 from typer.exceptions import TyperException
 
-from deploy.compiled import require_fresh
+from deploy.building.compiled import require_fresh
 from deploy.errors import ShiluError
 from deploy.extras import missing_part
 from deploy.lang import language, text
 from deploy.usage import speak, usage_error
 
 COMMANDS = {
-    "local": ("up", "down", "status"),
-    "topics": ("topics",),
+    "services.local": ("up", "down", "status"),
+    "services.topics": ("topics",),
     "policy": ("policy",),
-    "calendar": ("calendar",),
+    "writing.calendar": ("calendar",),
     "schema": ("schema",),
-    "write": ("emit", "simulate", "catalogue"),
-    "worker": ("worker",),
-    "sink": ("sink",),
-    "seal": ("keys", "seal", "witness"),
-    "audit": ("export", "verify", "prove", "replay"),
-    "certificate": ("certificate",),
-    "read": ("total", "explain", "exceptions", "trace", "reconcile", "tail", "quarantine"),
-    "recognition": ("evaluations", "recognition", "benefit"),
-    "figures": ("org", "plan", "overdue", "headcount"),
-    "vault": ("vault", "forget"),
-    "gateway": ("gateway", "app"),
-    "mend": ("accept-gap", "set-aside"),
+    "writing.write": ("emit", "simulate", "catalogue"),
+    "services.worker": ("worker",),
+    "services.sink": ("sink",),
+    "trust.seal": ("keys", "seal", "witness"),
+    "trust.audit": ("export", "verify", "prove", "replay"),
+    "trust.certificate": ("certificate",),
+    "questions.read": (
+        "total",
+        "explain",
+        "exceptions",
+        "trace",
+        "reconcile",
+        "tail",
+        "quarantine",
+    ),
+    "questions.recognition": ("evaluations", "recognition", "benefit"),
+    "questions.figures": ("org", "plan", "overdue", "headcount"),
+    "trust.vault": ("vault", "forget"),
+    "services.gateway": ("gateway", "app"),
+    "services.mend": ("accept-gap", "set-aside"),
     "demo": ("demo",),
 }
 """Module of deploy.commands -> the commands it adds through `register`."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from schemas import events, posting
-from schemas.codec import EVENT_TYPES, LATEST, OUTPUT_TYPES
 from schemas.topics import ACCOUNTS, KEY_OF, POSTINGS, QUARANTINE, TOPIC_OF
 from schemas.validity import ROLES
+from schemas.wire.codec import EVENT_TYPES, LATEST, OUTPUT_TYPES
 
 _MEANINGS: dict[str, dict[str, str]] = json.loads(
     (files("deploy") / "meanings.json").read_text(encoding="utf-8")

@@ -2,13 +2,13 @@
 
 from typing import Protocol, cast
 
-from ledger.account import Account
-from ledger.catalogue import Catalogue
-from ledger.clock import fall_due, idle
-from ledger.handing import answer
-from ledger.moving import forward, move, named_by
-from ledger.record import Record
-from ledger.results import posting
+from ledger.account.account import Account
+from ledger.account.record import Record
+from ledger.catalogue.catalogue import Catalogue
+from ledger.hours.clock import fall_due, idle
+from ledger.hours.results import posting
+from ledger.merging.moving_cases import answer
+from ledger.merging.moving_hours import forward, move, named_by
 from ledger.rules import post
 from schemas.events import ClockTicked, Fact, FactForwarded, Transfer
 from schemas.posting import Posting

@@ -2,13 +2,13 @@
 
 from typing import assert_never, cast
 
-from ledger.admission import barred
-from ledger.catalogue import Catalogue, Operator, Shift
-from ledger.changes import changed_by
-from ledger.people import PersonEvent, publish_person
-from ledger.policy import policy_of
-from ledger.record import Record
-from ledger.workdays import Workdays
+from ledger.account.record import Record
+from ledger.catalogue.catalogue import Catalogue, Operator, Shift
+from ledger.catalogue.changes import changed_by
+from ledger.catalogue.people import PersonEvent, publish_person
+from ledger.catalogue.policy import policy_of
+from ledger.catalogue.workdays import Workdays
+from ledger.hours.admission import barred
 from schemas.events import (
     ApplicationDecided,
     AssignmentWithdrawn,

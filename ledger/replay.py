@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ledger.account import Account
-from ledger.admission import barred
-from ledger.catalogue import Catalogue
+from ledger.account.account import Account
+from ledger.account.record import Record
+from ledger.catalogue.catalogue import Catalogue
 from ledger.fold import fold
+from ledger.hours.admission import barred
 from ledger.publish import learn
-from ledger.record import Record
 from schemas.events import Transfer
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE

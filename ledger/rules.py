@@ -7,25 +7,25 @@ settles the span it names, gives everybody near their minutes anew, and posts th
 
 from typing import cast
 
-from ledger.account import (
+from ledger.account.account import (
     Account,
     has_room,
     lookup_key,
     may_be_full,
     remember_key,
 )
-from ledger.bounds import keys_of
-from ledger.catalogue import Catalogue
-from ledger.decisions import decide
-from ledger.entries import claim, day_entry, grant
-from ledger.evaluations import evaluate
-from ledger.handing import judge, pass_on, receive_case, send_on
-from ledger.index import key_of
-from ledger.moving import named_by, receive
-from ledger.presence import check_in, check_out
-from ledger.recognition import recognise
-from ledger.record import Record, digest_of, unsent
-from ledger.results import Result, posting
+from ledger.account.index import key_of
+from ledger.account.record import Record, digest_of, unsent
+from ledger.catalogue.catalogue import Catalogue
+from ledger.event_keys import keys_of
+from ledger.hours.decisions import decide
+from ledger.hours.entries import claim, day_entry, grant
+from ledger.hours.presence import check_in, check_out
+from ledger.hours.results import Result, posting
+from ledger.merging.moving_cases import judge, pass_on, receive_case, send_on
+from ledger.merging.moving_hours import named_by, receive
+from ledger.recognition.evaluations import evaluate
+from ledger.recognition.recognition import recognise
 from schemas.events import (
     CaseTransferred,
     CheckedIn,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from ledger.record import Record
+from ledger.account.record import Record
 from ledger.replay import replay
 from schemas.events import PolicyPublished
 from schemas.times import DAY

@@ -6,11 +6,11 @@ from functools import lru_cache
 from kafka.partitioner import murmur2
 
 from producers.errors import MalformedEvent
-from schemas.codec import encode
 from schemas.events import ClockTicked, Event
-from schemas.headers import ce_headers
 from schemas.topics import KEY_OF, TOPIC_OF, VALUE_BYTES_MAX
 from schemas.validity import Fault, faults
+from schemas.wire.codec import encode
+from schemas.wire.headers import ce_headers
 
 TICK_KEY = b"tick"
 

@@ -18,12 +18,12 @@ from producers.errors import (
 )
 from producers.ids import new_event_id
 from schemas import events, topics
-from schemas.codec import Undecodable, decode_event, decode_output, encode
 from schemas.events import Actor, CheckedIn, CheckedOut
-from schemas.jsonform import BadEvent, event_from_json, to_json
 from schemas.reasons import REASONS, Reason
 from schemas.times import instant, rfc3339
 from schemas.validity import Fault
+from schemas.wire.codec import Undecodable, decode_event, decode_output, encode
+from schemas.wire.jsonform import BadEvent, event_from_json, to_json
 
 __all__ = [
     "REASONS",

@@ -13,16 +13,17 @@ import pytest
 if os.environ.get("SHILU_PLAIN"):
     # Before anything of ours is imported: the sources count, also where they are compiled.
     for _folder in ("schemas", "ledger", "streams"):
-        _path = str(Path(__file__).parent.parent / _folder)
-        sys.path_importer_cache[_path] = importlib.machinery.FileFinder(
-            _path, (importlib.machinery.SourceFileLoader, [".py"])
-        )
+        _root = Path(__file__).parent.parent / _folder
+        for _path in map(str, (_root, *(path for path in _root.rglob("*") if path.is_dir()))):
+            sys.path_importer_cache[_path] = importlib.machinery.FileFinder(
+                _path, (importlib.machinery.SourceFileLoader, [".py"])
+            )
 
 from kafka.admin import KafkaAdminClient, NewTopic
 
 from bench.reliability import note
-from deploy.broker import Broker
-from deploy.compiled import require_fresh
+from deploy.broker.broker import Broker
+from deploy.building.compiled import require_fresh
 from schemas.topics import ALL, PARTITIONS, broker_config
 
 logging.getLogger("kafka").setLevel(logging.CRITICAL)

@@ -11,15 +11,15 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
-from ledger.record import Record
-from schemas.codec import Undecodable, decode_event, decode_output
+from ledger.account.record import Record
 from schemas.events import ClockTicked
-from schemas.headers import origin_of
 from schemas.posting import Account, Posting, Quarantined
 from schemas.topics import ACCOUNTS, CATALOGUE, FACTS, PARTITIONS, POSTINGS, QUARANTINE
-from streams.batch import partition_of
-from tests.model import check
-from tests.model_people import check_people
+from schemas.wire.codec import Undecodable, decode_event, decode_output
+from schemas.wire.headers import origin_of
+from streams.partitions.fold_batch import partition_of
+from tests.reference.model import check
+from tests.reference.model_people import check_people
 
 _BY_WORKERS = {"wrong_partition", "output_too_large", "output_refused"}
 """Reasons of quarantine that say nothing of the record itself."""

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas import times
-from schemas.codec import LATEST
 from schemas.events import Event
-from schemas.jsonform import to_json
 from schemas.posting import Posting
 from schemas.reasons import REASONS
-from tests.histories import (
+from schemas.wire.codec import LATEST
+from schemas.wire.jsonform import to_json
+from tests.drawn.histories import (
     BASICS,
     CHIEF,
     REGULATOR,
@@ -52,8 +52,8 @@ from tests.histories import (
     void,
     when,
 )
+from tests.drawn.town import Town
 from tests.rule_examples_recognition import HONOURS
-from tests.town import Town
 
 PAGE = Path(__file__).parent.parent / "docs" / "examples" / "rules.md"
 

@@ -2,8 +2,8 @@
 
 from schemas.events import Event
 from schemas.times import DAY
-from tests.histories import Arrival, claim, evaluate, received, served, void, when
-from tests.honours import (
+from tests.drawn.histories import Arrival, claim, evaluate, received, served, void, when
+from tests.drawn.honours import (
     apply_star,
     certify,
     close,

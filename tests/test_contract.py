@@ -8,12 +8,13 @@ from typing import get_args
 
 import pytest
 
-from schemas import compat, events, posting, topics
-from schemas.avrorules import named as named_types
-from schemas.codec import BY_ID, EVENT_TYPES, LATEST, OUTPUT_TYPES, encode
+from schemas import events, posting, topics
 from schemas.events import CatalogueEvent, ClockTicked, Fact
-from schemas.jsonform import event_from_json
+from schemas.evolution import compat
+from schemas.evolution.avrorules import named as named_types
 from schemas.topics import KEY_OF, TOPIC_OF
+from schemas.wire.codec import BY_ID, EVENT_TYPES, LATEST, OUTPUT_TYPES, encode
+from schemas.wire.jsonform import event_from_json
 
 ROOT = Path(__file__).parent.parent
 SCHEMAS = ROOT / "schemas"

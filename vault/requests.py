@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from schemas.events import Actor, VaultAccessed
-from schemas.jsonform import to_json
+from schemas.wire.jsonform import to_json
 from vault.errors import VaultError
 from vault.journal import Why
 from vault.vault import Vault

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from schemas.strictjson import loads
+from schemas.wire.strictjson import loads
 from vault.errors import VaultError
 from vault.journal import Announce
 from vault.requests import perform

@@ -4,7 +4,7 @@ import io
 
 from fastavro import schemaless_reader
 
-from schemas.codec import BY_ID
+from schemas.wire.codec import BY_ID
 
 
 class Tally:

@@ -14,9 +14,9 @@ from zlib import crc32
 from fastavro import schemaless_reader, schemaless_writer
 
 from producers.record import partition_of
-from schemas.codec import BY_ID, LATEST
 from schemas.times import DAY, HOUR, MINUTE
 from schemas.topics import FACTS, PARTITIONS, TOPIC_OF, VALUE_BYTES_MAX
+from schemas.wire.codec import BY_ID, LATEST
 
 _FRAME_BYTES = 5
 _CHINA_MICROS = 8 * HOUR

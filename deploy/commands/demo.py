@@ -20,22 +20,22 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from deploy.commands.simulate import send_plan
-from deploy.demo_screen import Told, show_last_screen
+from deploy.commands.writing.simulate import send_plan
+from deploy.demo.demo_screen import Told, show_last_screen
 from deploy.errors import ShiluError
-from deploy.lag import worker_lags
 from deploy.lang import text
-from deploy.running import TRAIL, end_leftovers, health
-from deploy.sending import send_file
+from deploy.sending.sending import send_file
+from deploy.services.running import TRAIL, end_leftovers, health
 from deploy.settings import Settings
-from deploy.stack import Stack, ensure_topics
-from deploy.tables import folded, table, wrapped
-from deploy.wording import word
-from producers.simulate import Plan
+from deploy.stack.stack import Stack, ensure_topics
+from deploy.terminal.tables import folded, table, wrapped
+from deploy.terminal.wording import word
+from deploy.trail.lag import worker_lags
+from producers.simulator.simulate import Plan
 from schemas.times import day
 
 if TYPE_CHECKING:
-    from deploy.showing import Altered
+    from deploy.demo.showing import Altered
 
 EXAMPLE = Path(__file__).parents[1] / "linkage.jsonl"
 """The worked example; the same file as docs/examples/linkage.jsonl, and part of the package."""
@@ -122,8 +122,8 @@ def _run(settings: Settings, stack: Stack, steps: Steps, events: int, seed: int)
 
 def _preload() -> None:
     """Import what the later steps need."""
-    import deploy.showing
-    import deploy.trail_check  # noqa: F401
+    import deploy.demo.showing
+    import deploy.trail.trail_check  # noqa: F401
 
 
 def _fill(settings: Settings, stack: Stack, steps: Steps, events: int, seed: int) -> None:
@@ -152,10 +152,10 @@ def _fill(settings: Settings, stack: Stack, steps: Steps, events: int, seed: int
 
 def _shown(here: Settings, steps: Steps) -> Told:
     """What the ledger answers, and what proves it."""
-    from consumers.ask import At, ask
-    from deploy.report_view import show_report
-    from deploy.showing import alter_a_copy, certify
-    from deploy.trail_check import check
+    from consumers.api.trail_client import At, ask
+    from deploy.demo.showing import alter_a_copy, certify
+    from deploy.trail.report_view import show_report
+    from deploy.trail.trail_check import check
 
     began = time.monotonic()
     report = check(here, 30.0)
@@ -253,7 +253,7 @@ def _catch_up(settings: Settings, bootstrap: str) -> int:
 
 
 def _show_totals(found: dict[str, Any]) -> None:
-    from deploy.trail_view import hours
+    from deploy.trail.trail_view import hours
 
     columns = (text("组织", "organisation"), text("名称", "name"), text(">人数", ">volunteers"),
                text(">时长", ">time"))  # fmt: skip
@@ -288,7 +288,7 @@ def _show_exceptions(found: dict[str, Any]) -> None:
 
 
 def _show_altered(altered: "Altered") -> None:
-    from deploy.seal_audit import show_verified
+    from deploy.seal.seal_audit import show_verified
 
     console.print()
     console.print(folded(

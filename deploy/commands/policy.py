@@ -11,14 +11,14 @@ import typer
 from deploy.describe import meaning
 from deploy.errors import ShiluError
 from deploy.lang import text
-from deploy.terminal import input_bytes
-from ledger.record import Record
+from deploy.terminal.console import input_bytes
+from ledger.account.record import Record
 from ledger.whatif import what_if
-from producers.lines import read_lines
-from schemas.codec import LATEST
+from producers.sending.lines import read_lines
 from schemas.events import ClockTicked, PolicyPublished
-from schemas.jsonform import event_from_json, to_json
 from schemas.topics import KEY_OF, TOPIC_OF
+from schemas.wire.codec import LATEST
+from schemas.wire.jsonform import event_from_json, to_json
 
 _HEADS = ("event_id", "policy_id", "version", "effective_from", "occurred_at", "actor")
 

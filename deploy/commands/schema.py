@@ -10,8 +10,9 @@ import typer
 from deploy.describe import topic_of
 from deploy.errors import ShiluError
 from deploy.lang import text
-from schemas import codec, compat
-from schemas.compat import Problem
+from schemas.evolution import compat
+from schemas.evolution.compat import Problem
+from schemas.wire import codec
 
 
 def register(app: typer.Typer) -> None:

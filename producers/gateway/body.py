@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from schemas.strictjson import RepeatedField, loads
 from schemas.validity import Fault, quiet
+from schemas.wire.strictjson import RepeatedField, loads
 
 BODY_BYTES_MAX: Final = 1 << 20
 ITEMS_MAX: Final = 500

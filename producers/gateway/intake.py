@@ -14,14 +14,14 @@ from producers.gateway.entitled import not_entitled, wrong_path
 from producers.gateway.memory import Known, Memory
 from producers.gateway.sender import NotAllPlaced, Sender
 from producers.gateway.sentences import fix_of
-from producers.lines import event_of
 from producers.record import Record, record_of
-from schemas.codec import encode
+from producers.sending.lines import event_of
 from schemas.events import Event
-from schemas.jsonform import BadEvent
 from schemas.personal import has_name, has_number
 from schemas.times import rfc3339
 from schemas.validity import Fault
+from schemas.wire.codec import encode
+from schemas.wire.jsonform import BadEvent
 
 PRINCIPAL: Final = "shilu_principal"
 RECEIVED_AT: Final = "shilu_received_at"

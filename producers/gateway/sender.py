@@ -9,9 +9,9 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from producers.connection import TopicState, answers, open_producer, require_topics, shut
-from producers.emit import topics_of
 from producers.errors import BrokerUnreachable, ProducerError
 from producers.record import Record, partition_of
+from producers.sending.emit import topics_of
 
 _LINGER_MS: Final = 5
 _AWAY_SECONDS: Final = 0.5

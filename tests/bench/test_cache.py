@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cache import bench_cache, forget_older
+from bench.output.cache import bench_cache, forget_older
 
 
 def test_only_what_is_a_day_old_and_of_the_same_kind_goes(

@@ -1,6 +1,6 @@
 """Who stands still, told from commits alone: not while a group settles, and never for ever."""
 
-from bench.gaps import Gaps
+from bench.watching.gaps import Gaps
 
 
 def look(

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.hot import VOLUNTEER
-from bench.log import Entry, Log, entries, prepared, simulated
-from ledger.bounds import SPANS_A_DAY_MAX
-from schemas.codec import Undecodable, decode_event
+from bench.contest.hot import VOLUNTEER
+from bench.contest.log import Entry, Log, entries, prepared, simulated
+from ledger.hours.bounds import SPANS_A_DAY_MAX
 from schemas.events import CheckedIn
 from schemas.times import DAY
 from schemas.topics import FACTS
+from schemas.wire.codec import Undecodable, decode_event
 
 FACTS_WANTED = 3_000
 

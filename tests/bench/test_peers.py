@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
-from bench.check import expected_minutes, wrong_accounts
-from bench.contestants import BY_KEY, Tools
-from bench.ground import Ground
-from bench.java import build, missing_tool
-from bench.log import Entry, Log, produce, simulated
+from bench.contest.check import expected_minutes, wrong_accounts
+from bench.contest.contestants import BY_KEY, Tools
+from bench.contest.ground import Ground
+from bench.contest.java import build, missing_tool
+from bench.contest.log import Entry, Log, produce, simulated
+from bench.contest.rounds import run_one
 from bench.peers.simple import Source, fold
-from bench.rounds import run_one
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from producers.ids import event_id_at
 from producers.record import key_of, partition_of
-from schemas.codec import decode_output, encode
 from schemas.events import Actor, CheckedIn, CheckedOut, HoursGranted, SessionVoided
 from schemas.posting import Account, Posting, Quarantined
 from schemas.times import HOUR, MINUTE, instant
 from schemas.topics import ACCOUNTS, FACTS, PARTITIONS, POSTINGS, QUARANTINE, TOPIC_OF
+from schemas.wire.codec import decode_output, encode
 
 LOG = Log(2_000)
 RUN_SECONDS_MAX = 300.0

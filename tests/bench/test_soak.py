@@ -3,8 +3,8 @@
 import time
 from itertools import islice
 
-from bench.deployment import BROKER, roles_of
 from bench.soak import SIGNALS, drawn, history
+from bench.watching.deployment import BROKER, roles_of
 from schemas.events import ClockTicked
 from schemas.times import SECOND
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.contestants import BY_KEY, QUICK_STREAMS, WORKER
-from bench.standings import MARKERS, PAGE, Medians, Rounds, ahead, ratio_line, table, write
-from bench.watch import Measured, Sample
+from bench.contest.contestants import BY_KEY, QUICK_STREAMS, WORKER
+from bench.contest.standings import MARKERS, PAGE, Medians, Rounds, ahead, ratio_line, table, write
+from bench.watching.watch import Measured, Sample
 
 OURS, THEIRS = BY_KEY[WORKER], BY_KEY[QUICK_STREAMS]
 

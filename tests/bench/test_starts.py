@@ -5,15 +5,15 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from bench.comings import KINDS, plans
-from bench.exactly import Source, differing, look, sources
-from bench.log import Log, entries, prepared, produce
-from bench.positions import Group, Positions, by_partition, left, settled
+from bench.contest.exactly import Source, differing, look, sources
+from bench.contest.log import Log, entries, prepared, produce
 from bench.starts import Outcome, last_line, summed
-from deploy.broker import Broker
-from schemas.codec import decode_output
+from bench.watching.comings import KINDS, plans
+from bench.watching.positions import Group, Positions, by_partition, left, settled
+from deploy.broker.broker import Broker
 from schemas.posting import Posting
 from schemas.topics import CHECKINS, HOURS, POSTINGS, TRANSFERS
+from schemas.wire.codec import decode_output
 from tests.faults.harness import Cluster, wait_until
 from tests.judge import read
 

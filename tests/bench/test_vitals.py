@@ -5,7 +5,7 @@ import os
 import psutil
 import pytest
 
-from bench.vitals import Sample, Vitals, slope_per_hour
+from bench.watching.vitals import Sample, Vitals, slope_per_hour
 
 
 def test_a_leak_shows_through_the_deaths_of_its_processes() -> None:

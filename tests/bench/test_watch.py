@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.watch import Failed, Start, Tree, watch
+from bench.watching.watch import Failed, Start, Tree, watch
 
 FOR_EVER = "import time\nwhile True: pass  # until it is stopped"
 BURN = "import time\nwhile time.process_time() < {seconds}: pass\n"

@@ -7,10 +7,18 @@ from typing import Any
 import pypdfium2
 from PIL import Image
 
-from consumers.certificate import Named, Row, Sealed, Snapshot, new_number, payload_of, qr_text
-from consumers.certificate_page import Attached, page
-from consumers.credential import placeholder, sealed, sign
-from consumers.notes import ED25519, SignerKey
+from consumers.certificates.certificate import (
+    Named,
+    Row,
+    Sealed,
+    Snapshot,
+    new_number,
+    payload_of,
+    qr_text,
+)
+from consumers.certificates.certificate_page import Attached, page
+from consumers.certificates.credential import placeholder, sealed, sign
+from consumers.signing.notes import ED25519, SignerKey
 from schemas.times import day
 
 KEY = SignerKey("example.org/hours", ED25519, b"k" * 32)

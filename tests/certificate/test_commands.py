@@ -13,12 +13,12 @@ import pypdfium2
 import pytest
 import zxingcpp
 
-from consumers.log import Log
-from consumers.rows import Place
-from deploy.broker import Broker
-from schemas.codec import decode_event
+from consumers.kafka.reader import Log
+from consumers.kafka.records import Place
+from deploy.broker.broker import Broker
 from schemas.events import CertificateIssued, CertificateRevoked, VolunteerErased
 from schemas.topics import RECOGNITION
+from schemas.wire.codec import decode_event
 from tests.certificate.samples import picture
 from tests.seal.conftest import cluster, trail_broker
 from tests.trail.book import MORNING, Book, line

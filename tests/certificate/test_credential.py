@@ -11,9 +11,9 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import OctKey
 
-from consumers.certificate import payload_of
-from consumers.credential import BadCredential, opened, opened_pdf, sign
-from consumers.notes import COSIGNATURE, SignerKey, VerifierKey
+from consumers.certificates.certificate import payload_of
+from consumers.certificates.credential import BadCredential, opened, opened_pdf, sign
+from consumers.signing.notes import COSIGNATURE, SignerKey, VerifierKey
 from tests.certificate.samples import KEY, SNAPSHOT, STRANGER, made, usual
 
 TRUSTED = [KEY.verifier]

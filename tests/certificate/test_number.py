@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from consumers.certificate import (
+from consumers.certificates.certificate import (
     BadNumber,
     Change,
     Known,

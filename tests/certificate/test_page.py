@@ -18,9 +18,9 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from PIL import Image, ImageChops, ImageFilter
 
-from consumers.certificate import Named, Row, payload_of, qr_text
-from consumers.certificate_page import BadFont, NoGlyph, blank, hours, page
-from consumers.drawing import line
+from consumers.certificates.certificate import Named, Row, payload_of, qr_text
+from consumers.certificates.certificate_page import BadFont, NoGlyph, blank, hours, page
+from consumers.certificates.drawing import line
 from tests.certificate.samples import NAME, SCALE, SNAPSHOT, URL, made, picture, usual
 
 GOLDEN = Path(__file__).parent / "golden.png"

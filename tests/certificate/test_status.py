@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from consumers.answers import BadQuestion, answer
-from consumers.certificate import Row as Certified
-from consumers.certificate import new_number
-from consumers.rows import Row, arrow, rows_of
-from consumers.trail import Trail, open_trail
+from consumers.api.questions_by_name import BadQuestion, answer
+from consumers.certificates.certificate import Row as Certified
+from consumers.certificates.certificate import new_number
+from consumers.trail.rows import Row, arrow, rows_of
+from consumers.trail.store import Trail, open_trail
 from schemas.events import (
     Actor,
     CertificateIssued,

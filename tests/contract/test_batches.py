@@ -13,8 +13,8 @@ from aiokafka.record.util import calc_crc32c
 from kafka.consumer import fetcher as kafka_fetcher
 from kafka.record.memory_records import MemoryRecords, MemoryRecordsBuilder
 
-from consumers.inflating import guard as guard_kafka
-from schemas.batches import (
+from consumers.kafka.decompression import guard as guard_kafka
+from schemas.wire.batches import (
     INFLATED_BYTES_MAX,
     RECORD_BYTES_MAX,
     STRETCH_BYTES,
@@ -22,7 +22,7 @@ from schemas.batches import (
     is_plain,
     opened,
 )
-from streams.inflating import guard as guard_aiokafka
+from streams.kafka.decompression import guard as guard_aiokafka
 
 HEADER_BYTES = 61
 Packing = Callable[[bytes], bytes]

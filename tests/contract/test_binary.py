@@ -11,12 +11,20 @@ from typing import Any
 import pytest
 from fastavro import schemaless_reader, schemaless_writer
 
-from schemas import binary
-from schemas.avrotypes import type_of
-from schemas.binary import Reader, read_whole, write_whole
-from schemas.codec import BY_ID, EVENT_TYPES, LATEST, Undecodable, decode_event, encode, encode_as
-from schemas.jsonform import event_from_json
 from schemas.posting import Line, Posting
+from schemas.wire import binary
+from schemas.wire.avrotypes import type_of
+from schemas.wire.binary import Reader, read_whole, write_whole
+from schemas.wire.codec import (
+    BY_ID,
+    EVENT_TYPES,
+    LATEST,
+    Undecodable,
+    decode_event,
+    encode,
+    encode_as,
+)
+from schemas.wire.jsonform import event_from_json
 
 FOLDER = Path(__file__).parents[2] / "schemas" / "examples" / "good"
 GOOD = sorted(path for path in FOLDER.rglob("*.json") if path.parent.name in EVENT_TYPES)

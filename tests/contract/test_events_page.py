@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from deploy import describe
-from schemas.avrorules import named
-from schemas.codec import EVENT_TYPES, LATEST, decode_event
+from schemas.evolution.avrorules import named
 from schemas.topics import ALL
 from schemas.validity import faults
+from schemas.wire.codec import EVENT_TYPES, LATEST, decode_event
 
 ROOT = Path(__file__).parent.parent.parent
 MEANINGS = json.loads((ROOT / "deploy" / "meanings.json").read_text(encoding="utf-8"))

@@ -15,8 +15,8 @@ SCHEMAS = Path(__file__).parent.parent.parent / "schemas"
 _READ = """
 import json
 from pathlib import Path
-from schemas.codec import LATEST, decode_event, encode
-from schemas.jsonform import event_from_json, to_json
+from schemas.wire.codec import LATEST, decode_event, encode
+from schemas.wire.jsonform import event_from_json, to_json
 for path in sorted(Path("schemas/examples/good/CheckedIn").glob("*.hex")):
     old = bytes.fromhex(path.read_text())
     event = decode_event(old)
@@ -81,7 +81,7 @@ def run(place: Path, code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_gate_lets_the_second_version_pass(tomorrow: Path) -> None:
-    code = "\nfrom pathlib import Path\nfrom schemas import compat\n"
+    code = "\nfrom pathlib import Path\nfrom schemas.evolution import compat\n"
     ran = run(tomorrow, code + "print(compat.tree(Path('schemas')))")
     assert ran.stdout.strip() == "[]", ran.stdout + ran.stderr
 

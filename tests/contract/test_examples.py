@@ -11,8 +11,12 @@ import avro.io
 import avro.schema
 import pytest
 
-from schemas.avrorules import named as named_types
-from schemas.codec import (
+from schemas.events import Event
+from schemas.evolution.avrorules import named as named_types
+from schemas.posting import Output
+from schemas.topics import VALUE_BYTES_MAX
+from schemas.validity import faults
+from schemas.wire.codec import (
     BY_ID,
     EVENT_TYPES,
     LATEST,
@@ -21,12 +25,8 @@ from schemas.codec import (
     decode_output,
     encode,
 )
-from schemas.events import Event
-from schemas.headers import ce_headers
-from schemas.jsonform import BadEvent, event_from_json, to_json
-from schemas.posting import Output
-from schemas.topics import VALUE_BYTES_MAX
-from schemas.validity import faults
+from schemas.wire.headers import ce_headers
+from schemas.wire.jsonform import BadEvent, event_from_json, to_json
 
 EXAMPLES = Path(__file__).parent.parent.parent / "schemas" / "examples"
 GOOD = sorted((EXAMPLES / "good").glob("*/*.json"))

@@ -8,9 +8,9 @@ from aiokafka.consumer import fetcher as aiokafka_fetcher
 from kafka.consumer import fetcher as kafka_fetcher
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from consumers.inflating import guard as guard_kafka
-from schemas.batches import batches_of, without_bad_headers
-from streams.inflating import guard as guard_aiokafka
+from consumers.kafka.decompression import guard as guard_kafka
+from schemas.wire.batches import batches_of, without_bad_headers
+from streams.kafka.decompression import guard as guard_aiokafka
 
 
 class Bytes(str):

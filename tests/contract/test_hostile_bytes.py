@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from schemas.codec import BY_ID, EVENT_TYPES, Undecodable, decode_event, encode
 from schemas.reasons import REASONS
 from schemas.topics import VALUE_BYTES_MAX
 from schemas.validity import faults
+from schemas.wire.codec import BY_ID, EVENT_TYPES, Undecodable, decode_event, encode
 
 EXAMPLES = Path(__file__).parent.parent.parent / "schemas" / "examples"
 GOLDEN = [
@@ -106,7 +106,7 @@ def test_every_prefix_is_refused(value: bytes) -> None:
 _KIB_MAX = 50 * 1024
 _BOMBER = """
 import resource, sys
-from schemas.codec import decode_event
+from schemas.wire.codec import decode_event
 def peak_kib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = peak_kib()

@@ -9,23 +9,23 @@ from typing import Any, get_args
 
 import pytest
 
-from ledger.admission import barred
-from ledger.catalogue import Catalogue
-from ledger.record import Record
-from producers.emit import Result, emit
+from ledger.account.record import Record
+from ledger.catalogue.catalogue import Catalogue
+from ledger.hours.admission import barred
 from producers.errors import MalformedEvent
 from producers.ids import RANDOM_BITS, event_id_at
-from producers.lines import parse_line, read_lines
 from producers.record import require_well_formed
-from schemas.codec import EVENT_TYPES, decode_output, encode
+from producers.sending.emit import Result, emit
+from producers.sending.lines import parse_line, read_lines
 from schemas.events import Actor, CheckedIn, Transfer
-from schemas.jsonform import BadEvent, event_from_json
 from schemas.personal import check_character, has_name, has_number
 from schemas.posting import Quarantined
 from schemas.topics import CHECKINS
 from schemas.validity import faults
-from streams.batch import fold_chunk
-from streams.store import Store
+from schemas.wire.codec import EVENT_TYPES, decode_output, encode
+from schemas.wire.jsonform import BadEvent, event_from_json
+from streams.partitions.fold_batch import fold_chunk
+from streams.state.accounts import Store
 from tests.producers.helpers import AT, as_line, check_in
 from tests.streams.test_batches import Raw
 

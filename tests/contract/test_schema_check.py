@@ -17,8 +17,8 @@ from typer.testing import CliRunner, Result
 
 from deploy.commands import schema as command
 from deploy.errors import ShiluError
-from schemas import compat
-from schemas.codec import BY_ID
+from schemas.evolution import compat
+from schemas.wire.codec import BY_ID
 
 CASES = Path(__file__).parent / "compat"
 RELEASED = CASES / "released"

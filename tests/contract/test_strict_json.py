@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from schemas.strictjson import RepeatedField, loads
 from schemas.times import day, instant, rfc3339
+from schemas.wire.strictjson import RepeatedField, loads
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,12 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
+from deploy.broker.jars import cache_dir, fetch_jars
+from deploy.broker.java import find_java
 from deploy.errors import ShiluError
-from deploy.jars import cache_dir, fetch_jars
-from deploy.java import find_java
-from deploy.pidfile import lives
-from deploy.ports import free_port
+from deploy.host.pidfile import lives
+from deploy.host.ports import free_port
 
 TOPIC = "service.checkins"
 RECORDS = [f"check-in {n}".encode() for n in range(1_000)]
@@ -234,7 +234,7 @@ START = """
 import signal
 import sys
 from pathlib import Path
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 # Whoever was started in the background of a script inherits that Ctrl-C is ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 broker = Broker(

@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 
-from consumers.rows import TABLES
-from deploy.figures_view import show_exceptions
-from deploy.quarantine_words import detail_in_words as found_in_words
-from deploy.reconcile_words import checked_word, detail_in_words, difference_word
-from deploy.report_view import show_report
-from deploy.standing_view import show_standing
-from deploy.wording import reason_word
+from consumers.trail.rows import TABLES
+from deploy.stack.standing_view import show_standing
+from deploy.terminal.wording import reason_word
+from deploy.trail.figures_view import show_exceptions
+from deploy.trail.quarantine_words import detail_in_words as found_in_words
+from deploy.trail.reconcile_words import checked_word, detail_in_words, difference_word
+from deploy.trail.report_view import show_report
 from schemas.reasons import REASONS
 
-CONSUMERS = Path(__file__).parents[2] / "consumers"
+ROOT = Path(__file__).parents[2]
+RECONCILE = ROOT / "consumers" / "reconcile"
 _CODE = re.compile(r"\b[a-z]{3,}(?:_[a-z]+)*\b")
 _ALLOWED = re.compile(
     r"(?:service|ledger|registry)\.\w+(/\d+)*|\bworker-1\b|\btrail\b|\bsealer\b|\bv-\w+|\be-\w+"
@@ -34,8 +35,10 @@ def codes(said: str) -> list[str]:
 
 
 def test_every_kind_of_difference_and_its_detail_has_chinese_words() -> None:
-    sources = "".join((CONSUMERS / f"{name}.py").read_text("utf-8")
-                      for name in ("copies", "balances", "outcomes", "reconcile"))  # fmt: skip
+    sources = "".join(
+        (RECONCILE / f"{name}.py").read_text("utf-8")
+        for name in ("trail_diff", "account_diff", "outcomes", "reconcile")
+    )
     found = set(re.findall(r'Difference\(\s*"(\w+)"', sources))
     found |= set(re.findall(r'\bcode(?:, detail)? = "(\w+)"', sources))
     found |= {"index_gap", "index_repeat", "posting_without_record", "quarantine_without_record"}
@@ -67,7 +70,7 @@ def test_every_column_of_the_trail_has_a_chinese_name() -> None:
 
 def test_what_was_found_in_a_quarantined_record_is_said_in_chinese() -> None:
     """Fields of an event keep their names: that is what one corrects."""
-    binary = (CONSUMERS.parent / "schemas" / "binary.py").read_text("utf-8")
+    binary = (ROOT / "schemas" / "wire" / "binary.py").read_text("utf-8")
     broken = re.findall(r'raise (?:Malformed|NotCanonical)\("(.+?)"\)', binary)
     assert len(broken) > 12, broken
     for detail in (

@@ -2,23 +2,24 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from deploy import compiling
-from deploy.compiled import ROOT, require_fresh
-from deploy.compiling import built, core_key, keep, restore, share
+from deploy.building import compiling
+from deploy.building.compiled import ROOT, require_fresh
+from deploy.building.compiling import built, core_key, keep, restore, share, sources
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A small project with a compiled core."""
     root = tmp_path / "tree"
-    for name in ("schemas/times.py", "ledger/rules.py", "streams/batch.py", "setup.py",
-                 "pyproject.toml", "deploy/cli.py"):  # fmt: skip
+    for name in ("schemas/times.py", "ledger/rules.py", "streams/partitions/fold_batch.py",
+                 "setup.py", "pyproject.toml", "deploy/cli.py"):  # fmt: skip
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(f"# {name}\n")
     for name in ("0123__mypyc.so", "schemas/times.so", "ledger/rules.so"):
@@ -59,13 +60,29 @@ def test_any_change_of_what_it_comes_from_is_another_core(tree: Path) -> None:
     (tree / "deploy/cli.py").write_text("# not part of the core\n")
     assert core_key(tree) == before
     seen = {before}
-    for name in ("schemas/times.py", "ledger/rules.py", "streams/batch.py", "setup.py",
-                 "pyproject.toml"):  # fmt: skip
+    for name in ("schemas/times.py", "ledger/rules.py", "streams/partitions/fold_batch.py",
+                 "setup.py", "pyproject.toml"):  # fmt: skip
         (tree / name).write_text("# changed\n")
         seen.add(core_key(tree))
     (tree / "ledger/new.py").write_text("")
     seen.add(core_key(tree))
     assert len(seen) == 7
+
+
+def test_everything_that_is_compiled_makes_another_core_and_is_built_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("SHILU_COMPILE", "0")
+    monkeypatch.setattr("setuptools.setup", lambda **_: None)
+    compiled = {ROOT / name for name in runpy.run_path("setup.py")["CORE"]}
+    assert ROOT / "ledger" / "rules.py" in compiled
+    assert compiled <= set(sources())
+    asked = subprocess.run(
+        ["make", "-s", "--eval", "core: ; @echo $(CORE)", "core"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert compiled <= {ROOT / name for name in asked.stdout.split()}
 
 
 def test_nothing_kept_is_nothing_restored_and_old_ones_go(tree: Path, tmp_path: Path) -> None:
@@ -95,4 +112,6 @@ def test_a_first_demo_does_not_wait_for_a_compiler(
     assert "make compile" in capsys.readouterr().out
     rules = (ROOT / "Makefile").read_text("utf-8")
     assert re.search(r"^demo: \$\(VENV\)/\.env ", rules, re.M)
-    assert re.search(r"^\$\(VENV\)/\.env:(.+\n)+?\t.*deploy\.compiling --kept$", rules, re.M)
+    assert re.search(
+        r"^\$\(VENV\)/\.env:(.+\n)+?\t.*deploy\.building\.compiling --kept$", rules, re.M
+    )

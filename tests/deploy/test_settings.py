@@ -5,9 +5,9 @@ from importlib.metadata import version
 
 import pytest
 
+from deploy.broker.topics_admin import REPLICAS_MAX, Found, Wanted, differences
 from deploy.errors import ShiluError
 from deploy.settings import Settings, require_known
-from deploy.topics_admin import REPLICAS_MAX, Found, Wanted, differences
 from schemas.topics import ALL, broker_config
 from tests.trail.running import shilu
 

@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from deploy.tables import bar, folded, table, wrapped
+from deploy.terminal.tables import bar, folded, table, wrapped
 
 UUID = "0195599f-cdc0-7000-8000-000000000016"
 SENTENCE = "超过最长开放时间仍未签退,已按 0 分钟关闭并转入复核:请补签退或申请更正。"

@@ -13,9 +13,9 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from consumers.log import Log
-from deploy.broker import Broker
-from deploy.pidfile import lives
+from consumers.kafka.reader import Log
+from deploy.broker.broker import Broker
+from deploy.host.pidfile import lives
 from schemas.topics import CHECKINS
 from tests.trail.running import shilu, until
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from deploy import trail_view
 from deploy.errors import ShiluError
-from deploy.trail_check import _no_such_topic
-from deploy.wording import in_words_of, word
-from schemas.codec import EVENT_TYPES
-from schemas.jsonform import BadEvent, event_from_json
+from deploy.terminal.wording import in_words_of, word
+from deploy.trail import trail_view
+from deploy.trail.trail_check import _no_such_topic
 from schemas.posting import Kind, Outcome, State
 from schemas.validity import ROLES
+from schemas.wire.codec import EVENT_TYPES
+from schemas.wire.jsonform import BadEvent, event_from_json
 
 BAD = Path(__file__).parents[2] / "schemas" / "examples" / "bad"
 _ENGLISH = re.compile(r"\b(at most|did you|required|with|the|to|of|or|exactly|whole)\b|\ban? ")
@@ -58,7 +58,7 @@ def test_a_misspelt_topic_is_named_with_the_nearest() -> None:
 
 @pytest.mark.usefixtures("chinese")
 def test_no_time_is_folded_at_80_columns() -> None:
-    from deploy.figures_view import show_waiting
+    from deploy.trail.figures_view import show_waiting
 
     out = io.StringIO()
     shown = Console(file=out, width=80, highlight=False, markup=False)
@@ -115,7 +115,7 @@ def test_a_posting_is_told_in_chinese_with_names_beside_ids_and_no_sentence_is_c
 
 
 def test_an_answer_names_what_it_mentions_however_deep() -> None:
-    from consumers.naming import names_beside
+    from consumers.questions.facts.naming import names_beside
 
     def query(sql: str, **values: Any) -> list[dict[str, Any]]:
         assert "FROM catalogue" in sql

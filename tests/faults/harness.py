@@ -12,11 +12,11 @@ from pathlib import Path
 
 from kafka import KafkaProducer
 
-from bench.words import health, last_words
-from consumers.ask import At, find_owner
-from deploy.broker import Broker
-from deploy.lag import worker_lag
-from producers.simulate import Plan, Sending, simulate
+from bench.watching.words import health, last_words
+from consumers.api.trail_client import At, find_owner
+from deploy.broker.broker import Broker
+from deploy.trail.lag import worker_lag
+from producers.simulator.simulate import Plan, Sending, simulate
 from schemas.times import day, iso_date
 from tests.conftest import create_topics
 from tests.judge import judge

@@ -17,16 +17,16 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 
-from ledger.record import Record
-from schemas.codec import encode
+from ledger.account.record import Record
 from schemas.events import Event
-from schemas.headers import ORIGIN
 from schemas.posting import Posting
 from schemas.times import HOUR, MINUTE, SECOND
 from schemas.topics import CATALOGUE, CHECKINS, KEY_OF, PARTITIONS, TOPIC_OF
-from streams.batch import partition_of
+from schemas.wire.codec import encode
+from schemas.wire.headers import ORIGIN
+from streams.partitions.fold_batch import partition_of
+from tests.drawn.histories import BASICS, grant, served
 from tests.faults.harness import Cluster, wait_until
-from tests.histories import BASICS, grant, served
 from tests.judge import judge, take
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]

@@ -13,12 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.pidfile import read_pidfile
-from producers.simulate import Sending
-from schemas.codec import decode_output
+from deploy.host.pidfile import read_pidfile
+from producers.simulator.simulate import Sending
 from schemas.events import ClockTicked
 from schemas.posting import Posting
 from schemas.topics import PARTITIONS, POSTINGS
+from schemas.wire.codec import decode_output
 from tests.conftest import LONG
 from tests.faults.conftest import RATE
 from tests.faults.harness import SESSION_SECONDS, Cluster, Sender, lately, settle, wait_until

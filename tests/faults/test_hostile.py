@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from consumers.ask import At, find_owner
-from consumers.log import Log
-from consumers.rows import Place
-from schemas.codec import LATEST, decode_output, encode
+from consumers.api.trail_client import At, find_owner
+from consumers.kafka.reader import Log
+from consumers.kafka.records import Place
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE, CHECKINS, KEY_OF, PARTITIONS, POSTINGS, VALUE_BYTES_MAX
-from streams.batch import partition_of
+from schemas.wire.codec import LATEST, decode_output, encode
+from streams.partitions.fold_batch import partition_of
+from tests.drawn.histories import BASICS, arrival, check_in, served
 from tests.faults.harness import Cluster, wait_until
-from tests.histories import BASICS, arrival, check_in, served
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 

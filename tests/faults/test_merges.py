@@ -15,23 +15,33 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-import ledger.account
-from ledger.catalogue import Catalogue
+import ledger.account.account
+from ledger.account.record import Record
+from ledger.catalogue.catalogue import Catalogue
 from ledger.fold import fold
 from ledger.publish import publish
-from ledger.record import Record
 from ledger.replay import Book
-from schemas.codec import encode
 from schemas.events import CaseTransferred, ClockTicked, Event, MovedPlace, SpanTransferred
 from schemas.posting import Account, Posting
 from schemas.times import DAY, HOUR, MINUTE, SECOND, iso_date
 from schemas.topics import CATALOGUE, KEY_OF, PARTITIONS, TOPIC_OF
+from schemas.wire.codec import encode
 from tests.conftest import LONG
+from tests.drawn.histories import (
+    BASICS,
+    Arrival,
+    arrival,
+    check_in,
+    merge,
+    served,
+    tick,
+    unmerge,
+    when,
+)
+from tests.drawn.honours import redeem, reverse
+from tests.drawn.town_honours import parted_wrong
 from tests.faults.harness import Cluster, wait_until
-from tests.histories import BASICS, Arrival, arrival, check_in, merge, served, tick, unmerge, when
-from tests.honours import redeem, reverse
 from tests.judge import Log, Source, judge, take
-from tests.town_honours import parted_wrong
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
@@ -253,10 +263,10 @@ class Refolded:
             self.books.append(book)
             self.records.append(records)
 
-    def account(self, volunteer_id: str) -> ledger.account.Account:
+    def account(self, volunteer_id: str) -> ledger.account.account.Account:
         """Somebody's account."""
         there = [book.accounts for book in self.books if volunteer_id in book.accounts]
-        return there[0][volunteer_id] if there else ledger.account.Account(volunteer_id)
+        return there[0][volunteer_id] if there else ledger.account.account.Account(volunteer_id)
 
 
 def source_of(posting: Posting) -> Source:

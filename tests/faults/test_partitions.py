@@ -13,9 +13,9 @@ import pytest
 from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from bench.positions import Positions, ends_of
 from bench.recovery import fill
-from deploy.pidfile import read_pidfile
+from bench.watching.positions import Positions, ends_of
+from deploy.host.pidfile import read_pidfile
 from schemas.topics import PARTITIONS, POSTINGS
 from tests.conftest import LONG
 from tests.faults.harness import PATIENCE_SECONDS, Cluster, Sender, settle, wait_until

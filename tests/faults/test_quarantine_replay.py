@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from schemas.codec import encode
 from schemas.events import RecordReplayed
 from schemas.posting import Posting
 from schemas.times import HOUR, SECOND
@@ -25,9 +24,10 @@ from schemas.topics import (
     OUTPUT_BATCH_BYTES_MAX,
     PARTITIONS,
 )
-from streams.batch import partition_of
+from schemas.wire.codec import encode
+from streams.partitions.fold_batch import partition_of
+from tests.drawn.histories import BASICS, check_in
 from tests.faults.harness import Cluster, wait_until
-from tests.histories import BASICS, check_in
 from tests.judge import judge, take
 from tests.streams.test_refusals import limit
 

@@ -9,20 +9,20 @@ from typing import Any, TypeVar
 import pytest
 from confluent_kafka import Producer
 
-from consumers import keyring
-from consumers.log import Log
-from consumers.newest import unsealed
-from consumers.notes import Checkpoint, Note
-from schemas.codec import decode_output
+from consumers.kafka.reader import Log
+from consumers.seal.published import unsealed
+from consumers.signing import keyring
+from consumers.signing.notes import Checkpoint, Note
 from schemas.events import Event
 from schemas.posting import Posting, Quarantined
 from schemas.times import DAY, SECOND, iso_date
 from schemas.topics import CHECKINS, CHECKPOINTS, PARTITIONS, POSTINGS, QUARANTINE
-from streams.batch import partition_of
+from schemas.wire.codec import decode_output
+from streams.partitions.fold_batch import partition_of
 from tests.conftest import LONG
+from tests.drawn.histories import BASICS, ask, check_in, served
 from tests.faults.harness import Cluster, Sender, settle, wait_until
 from tests.faults.test_merges import Pen
-from tests.histories import BASICS, ask, check_in, served
 from tests.judge import judge, read
 from tests.small_disk import small_disk
 

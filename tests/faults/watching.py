@@ -6,8 +6,8 @@ import time
 from types import TracebackType
 from typing import Self
 
-from bench.gaps import Gaps
-from bench.positions import Positions, by_partition, left, settled
+from bench.watching.gaps import Gaps
+from bench.watching.positions import Positions, by_partition, left, settled
 from tests.faults.harness import Cluster, wait_until
 
 GROUP = "shilu-worker"

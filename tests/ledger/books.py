@@ -4,8 +4,8 @@ from ledger.replay import Book, replay
 from schemas import times
 from schemas.events import Event
 from schemas.posting import Posting
-from tests.histories import BASICS, Arrival, log
-from tests.model import check
+from tests.drawn.histories import BASICS, Arrival, log
+from tests.reference.model import check
 
 
 def book(*items: Event | Arrival) -> Book:

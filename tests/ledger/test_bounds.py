@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ledger.account import Account
-from ledger.bounds import DAY_BYTES_MAX, RECEIVED_DAY_BYTES_MAX, weight
-from ledger.handing import receive_case
+from ledger.account.account import Account
+from ledger.hours.bounds import DAY_BYTES_MAX, RECEIVED_DAY_BYTES_MAX, weight
+from ledger.merging.moving_cases import receive_case
 from schemas.events import CaseTransferred, CorrectionRequested, MovedWord
 from schemas.times import DAY
-from streams.forms import pack_cases, pack_day
-from tests.histories import BASICS, ask, check_in, merge, served, unmerge, when
+from streams.state.page_codec import pack_cases, pack_day
+from tests.drawn.histories import BASICS, ask, check_in, merge, served, unmerge, when
+from tests.drawn.town import Town
 from tests.ledger.books import answer, balance, book
-from tests.town import Town
 
 
 def long(name: str) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.events import Actor, Event
-from tests.histories import (
+from tests.drawn.histories import (
     CHIEF,
     ORGANISER,
     REGULATOR,

@@ -9,7 +9,7 @@ import pytest
 
 from ledger.replay import Book
 from schemas.events import Actor, Event
-from tests.histories import (
+from tests.drawn.histories import (
     BASICS,
     CHIEF,
     ORGANISER,
@@ -41,8 +41,8 @@ from tests.histories import (
     void,
     withdraw,
 )
+from tests.drawn.town import Town
 from tests.ledger.books import answer, answers, balance, book, last, lines, total
-from tests.town import Town
 
 STRANGER = Actor("stranger-1", "organiser", "elsewhere")
 VOLUNTEER = Actor("v1", "organiser", "sw1")

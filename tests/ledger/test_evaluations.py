@@ -2,7 +2,7 @@
 
 from schemas.events import Actor
 from schemas.times import DAY
-from tests.histories import (
+from tests.drawn.histories import (
     REGULATOR,
     erase,
     evaluate,
@@ -16,7 +16,7 @@ from tests.histories import (
     void,
     when,
 )
-from tests.honours import close, deliver, recognised_by, respond, revise, take_back
+from tests.drawn.honours import close, deliver, recognised_by, respond, revise, take_back
 from tests.ledger.books import answer, answers, balance, book, last
 
 SERVED = (*served(), close())

@@ -17,9 +17,9 @@ from schemas.events import (
     SessionConfirmed,
 )
 from schemas.posting import Line, Posting
-from tests.histories import Arrival, erase
+from tests.drawn.histories import Arrival, erase
+from tests.drawn.strategies import LAW, histories
 from tests.ledger.test_laws import balances, net_lines, opened
-from tests.strategies import LAW, histories
 
 
 def lines_of(book: Book) -> list[tuple[Posting, Line]]:

@@ -10,7 +10,7 @@ from random import Random
 from hypothesis import given, note
 from hypothesis import strategies as st
 
-from ledger.record import Record
+from ledger.account.record import Record
 from ledger.replay import Book, replay
 from schemas.events import (
     CatalogueEvent,
@@ -25,9 +25,8 @@ from schemas.events import (
 )
 from schemas.posting import Line, Posting
 from schemas.times import MINUTE
-from tests.histories import BASICS, REGULATOR, Arrival, log, served, void, words
-from tests.model import check, truth_of
-from tests.strategies import (
+from tests.drawn.histories import BASICS, REGULATOR, Arrival, log, served, void, words
+from tests.drawn.strategies import (
     KNOWN,
     LAW,
     calm_histories,
@@ -38,6 +37,7 @@ from tests.strategies import (
     long_nights,
     midnights,
 )
+from tests.reference.model import check, truth_of
 
 Spoken = (
     CheckedIn

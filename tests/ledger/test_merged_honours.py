@@ -1,9 +1,9 @@
 """Two registrations of one person are recognised and evaluated as one, and can be parted again."""
 
-from ledger import handing
-from ledger.recognition import points_spent
+from ledger.merging import moving_cases
+from ledger.recognition.recognition import points_spent
 from schemas.events import Actor, CaseTransferred, Event, FactForwarded, SpanTransferred
-from tests.histories import (
+from tests.drawn.histories import (
     BASICS,
     Arrival,
     evaluate,
@@ -14,7 +14,7 @@ from tests.histories import (
     unmerge,
     void,
 )
-from tests.honours import (
+from tests.drawn.honours import (
     apply_star,
     certify,
     close,
@@ -28,7 +28,7 @@ from tests.honours import (
     take_back,
     uncommend,
 )
-from tests.town import Town
+from tests.drawn.town import Town
 
 MERGED = (merge("v2", "v1"), tick("13:00"))
 
@@ -189,4 +189,4 @@ def test_a_fact_that_comes_to_an_account_absorbed_meanwhile_goes_back_and_on() -
     assert last(made, "v2") == ("refused", "volunteer_absorbed")
     made.account("v2").lent_to = "v3"
     sent = next(r.event for r in made.records[2] if isinstance(r.event, FactForwarded))
-    assert handing.pass_on(made.account("v2"), sent) == ("posted", "forwarded", ())
+    assert moving_cases.pass_on(made.account("v2"), sent) == ("posted", "forwarded", ())

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from schemas.events import Actor, SpanTransferred
 from schemas.times import DAY
-from tests.histories import (
+from tests.drawn.histories import (
     BASICS,
     Arrival,
     accept,
@@ -35,8 +35,8 @@ from tests.histories import (
     when,
     words,
 )
-from tests.strategies import LAW, merging_histories
-from tests.town import Town, judge
+from tests.drawn.strategies import LAW, merging_histories
+from tests.drawn.town import Town, judge
 
 
 def said(town: Town, volunteer: str) -> list[tuple[str, str | None, int]]:

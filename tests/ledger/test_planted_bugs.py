@@ -15,35 +15,29 @@ from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis.errors import NoSuchExample
 
 import ledger.replay  # every module of the core is loaded before a bug is planted
-from ledger import (
-    account,
-    acts,
+from ledger import rules
+from ledger.account import account, acts, heard, record, spans
+from ledger.account.account import Account
+from ledger.account.spans import Span
+from ledger.catalogue import catalogue, policy
+from ledger.catalogue.workdays import Workdays
+from ledger.hours import (
     admission,
     bounds,
-    catalogue,
     clock,
     decisions,
     entries,
-    heard,
     lateness,
-    policy,
     presence,
     rating,
-    record,
     results,
-    rules,
     settling,
-    spans,
 )
-from ledger.account import Account
-from ledger.spans import Span
-from ledger.workdays import Workdays
 from schemas.events import CheckedIn, HoursGranted
 from schemas.posting import Line
 from schemas.times import DAY, MINUTE
-from tests.histories import Arrival, log, words
-from tests.model import check
-from tests.strategies import (
+from tests.drawn.histories import Arrival, log, words
+from tests.drawn.strategies import (
     KNOWN,
     changed_later,
     disputes,
@@ -54,6 +48,7 @@ from tests.strategies import (
     long_nights,
     midnights,
 )
+from tests.reference.model import check
 
 pytestmark = pytest.mark.skipif(
     not rules.__file__.endswith(".py"),

@@ -8,15 +8,19 @@ from hypothesis import find
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
-from ledger import handing, moving, parts, people, rating, rules, transfers, words
-from ledger.spans import Facts, Span
-from tests.histories import Arrival
-from tests.histories import words as told_as
+from ledger import rules
+from ledger.account import parts, statements
+from ledger.account.spans import Facts, Span
+from ledger.catalogue import people
+from ledger.hours import rating
+from ledger.merging import moving_cases, moving_hours, transfers
+from tests.drawn.histories import Arrival
+from tests.drawn.histories import words as told_as
+from tests.drawn.strategies import merging_histories
+from tests.drawn.strategies_honours import KNOWN_HERE, honoured_people
+from tests.drawn.town import Town, judge
+from tests.drawn.town_honours import answers_wrong, parted_wrong
 from tests.ledger.test_planted_bugs import SEARCH, SEED, TRIES, Plant, everywhere, method
-from tests.strategies import merging_histories
-from tests.strategies_honours import KNOWN_HERE, honoured_people
-from tests.town import Town, judge
-from tests.town_honours import answers_wrong, parted_wrong
 
 pytestmark = pytest.mark.skipif(
     not rules.__file__.endswith(".py"),
@@ -54,16 +58,16 @@ def _nothing_is_taken_back(self: Any, to: str, span: Span, facts: Facts, **how: 
 BUGS: dict[str, Plant] = {
     "the absorbed one keeps its hours": everywhere(rating.uncredit, lambda *_: ()),
     "what is handed over does not arrive": everywhere(
-        moving.receive, lambda *_: ("posted", "nothing_changed", ())
+        moving_hours.receive, lambda *_: ("posted", "nothing_changed", ())
     ),
-    "late events stay where they came": everywhere(moving.forward, lambda *_: []),
+    "late events stay where they came": everywhere(moving_hours.forward, lambda *_: []),
     "a chain ends at its first link": method(people.People, "survivor", _one_hop),
     "the later of two beginnings stands": everywhere(parts.union, _the_later_beginning_stands),
     "an end under the other registration is lost": everywhere(parts.union, _other_ends_are_lost),
     "only own facts are settled": everywhere(parts.whole, lambda span: span.facts),
     "an unmerge leaves a copy": method(Told, "tell", _nothing_is_taken_back),
     "an unmerged one gets nothing back": everywhere(
-        moving._taken_home, lambda *_: ("posted", "unmerged", ())
+        moving_hours._taken_home, lambda *_: ("posted", "unmerged", ())
     ),
 }
 
@@ -92,19 +96,21 @@ def _under_that_name_alone(self: people.People, name: str) -> set[str]:
 
 
 HONOUR_BUGS: dict[str, Plant] = {
-    "what was spent stays with the absorbed one": everywhere(handing.hand_over, lambda *_: None),
+    "what was spent stays with the absorbed one": everywhere(
+        moving_cases.hand_over, lambda *_: None
+    ),
     "an absorbed one is judged by its own hours": everywhere(
-        handing.send_on, lambda *_: ("posted", None, ())
+        moving_cases.send_on, lambda *_: ("posted", None, ())
     ),
     "what is judged for an absorbed one is not told it": everywhere(
-        handing.answer, lambda *_: []
+        moving_cases.answer, lambda *_: []
     ),
-    "an unmerge leaves what was spent": everywhere(handing.take_home, lambda *_: None),
+    "an unmerge leaves what was spent": everywhere(moving_cases.take_home, lambda *_: None),
     "an unmerge takes all words of a case": everywhere(
-        words.without_origin, lambda case, _: words.Case(case.kind, case.id)
+        statements.without_origin, lambda case, _: statements.Case(case.kind, case.id)
     ),
     "of one redemption under two registrations both count": everywhere(
-        words.standing, lambda case: _each_counts(case)
+        statements.standing, lambda case: _each_counts(case)
     ),
     "somebody under another registration is somebody else": method(
         people.People, "registrations", _under_that_name_alone
@@ -112,16 +118,16 @@ HONOUR_BUGS: dict[str, Plant] = {
 }  # fmt: skip
 
 
-def _each_counts(case: words.Case) -> words.Standing | None:
-    if case.kind != words.REDEMPTION:
+def _each_counts(case: statements.Case) -> statements.Standing | None:
+    if case.kind != statements.REDEMPTION:
         return words_standing(case)
-    first = words.opened(case)
-    if first is None or words.is_back(case, first.whose):
+    first = statements.opened(case)
+    if first is None or statements.is_back(case, first.whose):
         return None
-    return words.SPENT, sum(word.number for word in case.words if word.what == words.OPEN)
+    return statements.SPENT, sum(word.number for word in case.words if word.what == statements.OPEN)
 
 
-words_standing = words.standing
+words_standing = statements.standing
 
 
 def honours_wrong(history: list[Arrival], seed: int) -> bool:

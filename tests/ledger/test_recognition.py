@@ -1,10 +1,10 @@
 """Stars, points, commendations and certificates (docs/rules.md, section 12)."""
 
-from ledger.policy import BUILT_IN
-from ledger.recognition import points_earned, points_spent
+from ledger.catalogue.policy import BUILT_IN
+from ledger.recognition.recognition import points_earned, points_spent
 from ledger.replay import Book
 from schemas.events import Actor
-from tests.histories import (
+from tests.drawn.histories import (
     CHIEF,
     claim,
     confirm,
@@ -17,7 +17,7 @@ from tests.histories import (
     void,
     when,
 )
-from tests.honours import (
+from tests.drawn.honours import (
     STAR_OFFICE,
     apply_star,
     certify,

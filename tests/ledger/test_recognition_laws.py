@@ -11,16 +11,18 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
 import ledger.replay  # every module of the core is loaded before a bug is planted
-from ledger import cases, evaluations, recognition, rules, stars, words
+from ledger import rules
+from ledger.account import statements
+from ledger.recognition import cases, evaluations, recognition, stars
 from schemas.events import Evaluation, Recognition
-from tests.histories import Arrival, log
-from tests.histories import words as told_as
+from tests.drawn.histories import Arrival, log
+from tests.drawn.histories import words as told_as
+from tests.drawn.strategies import KNOWN, LAW
+from tests.drawn.strategies_honours import KNOWN_HERE, all_of_a_person, honoured, honoured_people
+from tests.drawn.town import Town, judge
+from tests.drawn.town_honours import answers_wrong, parted_wrong
 from tests.ledger.test_planted_bugs import SEARCH, SEED, TRIES, Plant, everywhere
-from tests.model import check
-from tests.strategies import KNOWN, LAW
-from tests.strategies_honours import KNOWN_HERE, all_of_a_person, honoured, honoured_people
-from tests.town import Town, judge
-from tests.town_honours import answers_wrong, parted_wrong
+from tests.reference.model import check
 
 plain = pytest.mark.skipif(
     not rules.__file__.endswith(".py"), reason="bugs are planted in plain Python"
@@ -83,22 +85,26 @@ def test_hours_and_honours_of_one_person_move_together(history: list[Arrival], s
     assert parted_wrong(Town(3, seed).take([*KNOWN, *history]).settle()) == []
 
 
-def _never_back(_: words.Case, __: str) -> bool:
+def _never_back(_: statements.Case, __: str) -> bool:
     return False
 
 
-def _the_last_that_comes(word: words.Word, other: words.Word) -> bool:
+def _the_last_that_comes(word: statements.Word, other: statements.Word) -> bool:
     return True
 
 
-def _rejected_waits(case: words.Case) -> words.Standing | None:
+def _rejected_waits(case: statements.Case) -> statements.Standing | None:
     counted = words_standing(case)
-    if counted is None and case.kind == words.STAR and (first := words.opened(case)) is not None:
-        return words.starred(first.number, True), 1
+    if (
+        counted is None
+        and case.kind == statements.STAR
+        and (first := statements.opened(case)) is not None
+    ):
+        return statements.starred(first.number, True), 1
     return counted
 
 
-words_standing = words.standing
+words_standing = statements.standing
 
 
 BUGS: dict[str, Plant] = {
@@ -109,7 +115,7 @@ BUGS: dict[str, Plant] = {
         evaluations._stands, lambda *_: False
     ),
     "anybody awards and reverses": everywhere(cases.refusal, lambda *_, **__: None),
-    "what was taken back before it came counts": everywhere(words.is_back, _never_back),
+    "what was taken back before it came counts": everywhere(statements.is_back, _never_back),
     "points are spent that are not there": everywhere(
         recognition.points_earned, lambda *_: 1_000_000
     ),
@@ -128,9 +134,9 @@ BUGS: dict[str, Plant] = {
         stars.minutes_towards, lambda own, year: own.balance_minutes
     ),
     "the decision on a star that arrives last counts": everywhere(
-        words.later, _the_last_that_comes
+        statements.later, _the_last_that_comes
     ),
-    "a rejected star is held": everywhere(words.standing, _rejected_waits),
+    "a rejected star is held": everywhere(statements.standing, _rejected_waits),
 }  # fmt: skip
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from producers.lines import parse_line
-from tests.model import check
-from tests.model_people import check_people
+from producers.sending.lines import parse_line
+from tests.reference.model import check
+from tests.reference.model_people import check_people
 from tests.rule_examples import EXAMPLES, PAGE, Example, page
 
 

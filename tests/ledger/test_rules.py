@@ -1,6 +1,6 @@
 """One test for each rule of docs/rules.md and each edge case: the name is the sentence.
 
-Every book opened here is also judged by the reference in `tests.model`.
+Every book opened here is also judged by the reference in `tests.reference.model`.
 """
 
 import itertools
@@ -9,12 +9,12 @@ from hashlib import blake2b
 
 import pytest
 
-from ledger.record import Record
+from ledger.account.record import Record
 from ledger.replay import replay
 from schemas.events import Event
 from schemas.posting import Posting
 from schemas.times import MINUTE
-from tests.histories import (
+from tests.drawn.histories import (
     BASICS,
     ORGANISER,
     TODAY,

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from deploy.commands.calendar import events_of
-from ledger.record import digest_of_event
-from ledger.workdays import Workdays
+from deploy.commands.writing.calendar import events_of
+from ledger.account.record import digest_of_event
+from ledger.catalogue.workdays import Workdays
 from schemas import times
-from schemas.codec import BY_ID, encode, encode_as
 from schemas.validity import faults
-from tests.histories import (
+from schemas.wire.codec import BY_ID, encode, encode_as
+from tests.drawn.histories import (
     TODAY,
     cancel,
     check_in,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.broker import Broker
-from deploy.client_wheel import build
-from deploy.compiled import ROOT
+from deploy.broker.broker import Broker
+from deploy.building.client_wheel import build
+from deploy.building.compiled import ROOT
 from tests.conftest import create_topics
 
 

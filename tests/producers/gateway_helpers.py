@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 
-from deploy.pidfile import read_pidfile
+from deploy.host.pidfile import read_pidfile
 from producers.gateway.apps import Apps, Scope
-from schemas.jsonform import to_json
+from schemas.wire.jsonform import to_json
 from tests.producers.helpers import wait_until
 
 NOW = "2025-03-01T09:00:00+08:00"

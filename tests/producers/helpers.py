@@ -9,8 +9,8 @@ from kafka import KafkaConsumer, TopicPartition
 
 from producers.ids import new_event_id
 from schemas.events import Actor, CheckedIn, SessionVoided, SpanTransferred
-from schemas.jsonform import to_json
 from schemas.times import MINUTE, instant
+from schemas.wire.jsonform import to_json
 
 AT = instant("2025-03-01T08:55:00+08:00")
 

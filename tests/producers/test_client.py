@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 
-from deploy.broker import Broker
-from deploy.ports import free_port
+from deploy.broker.broker import Broker
+from deploy.host.ports import free_port
 from producers.attendance import Device, Place
 from producers.client import Client
 from producers.courier import Courier
@@ -22,7 +22,6 @@ from producers.errors import (
 )
 from producers.outbox import Held, Outbox
 from producers.record import partition_of, record_of
-from schemas.codec import decode_event, encode
 from schemas.events import (
     Actor,
     CheckedIn,
@@ -30,8 +29,9 @@ from schemas.events import (
     ClockTicked,
     OrgRegistered,
 )
-from schemas.headers import ce_headers
 from schemas.topics import CATALOGUE, CHECKINS, HOURS, PARTITIONS
+from schemas.wire.codec import decode_event, encode
+from schemas.wire.headers import ce_headers
 from tests.conftest import create_topics
 from tests.producers.helpers import (
     AT,

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from deploy.broker import Broker
-from deploy.client_wheel import ENTRY, build, modules, requirements, rewritten
-from deploy.compiled import ROOT
+from deploy.broker.broker import Broker
+from deploy.building.client_wheel import ENTRY, build, modules, requirements, rewritten
+from deploy.building.compiled import ROOT
 from deploy.errors import ShiluError
 from producers.sdk import __all__ as public
-from schemas.codec import EVENT_TYPES, decode_event, encode
 from schemas.events import CheckedIn, CheckedOut
-from schemas.jsonform import event_from_json
 from schemas.topics import CHECKINS
+from schemas.wire.codec import EVENT_TYPES, decode_event, encode
+from schemas.wire.jsonform import event_from_json
 from tests.producers.helpers import AT, event_ids, read_topic
 
 GOOD = [

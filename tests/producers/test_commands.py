@@ -11,16 +11,16 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from typer.testing import CliRunner, Result
 
-from deploy.broker import Broker
-from deploy.commands import topics as topics_command
-from deploy.commands import write as write_command
+from deploy.broker.broker import Broker
+from deploy.broker.topics_admin import describe
+from deploy.commands.services import topics as topics_command
+from deploy.commands.writing import write as write_command
 from deploy.errors import ShiluError
-from deploy.topics_admin import describe
 from schemas.events import ClockTicked
-from schemas.jsonform import event_from_json
 from schemas.times import instant
 from schemas.topics import ALL, CATALOGUE, CHECKINS, FACTS
-from tests.histories import merge
+from schemas.wire.jsonform import event_from_json
+from tests.drawn.histories import merge
 from tests.producers.helpers import AT, as_line, check_in, read_topic, wait_until
 from tests.producers.test_emit import org
 

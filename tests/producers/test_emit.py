@@ -8,25 +8,25 @@ from typing import Any
 
 import pytest
 
-from deploy.broker import Broker
-from producers import delivery as delivery_module
+from deploy.broker.broker import Broker
 from producers.connection import TopicState, require_topics
-from producers.delivery import Delivery
-from producers.emit import Result, emit, result_json, topics_of
 from producers.errors import BrokerUnreachable, TopicMissing
-from producers.lines import Line, read_lines
 from producers.record import TICK_KEY
-from schemas.codec import encode
+from producers.sending import delivery as delivery_module
+from producers.sending.delivery import Delivery
+from producers.sending.emit import Result, emit, result_json, topics_of
+from producers.sending.lines import Line, read_lines
 from schemas.events import (
     ClockTicked,
     EvaluationSubmitted,
     OrgRegistered,
     Score,
 )
-from schemas.headers import ce_headers
 from schemas.reasons import REASONS
 from schemas.times import DAY, HOUR, instant, rfc3339
 from schemas.topics import CATALOGUE, CHECKINS, EVALUATIONS, HOURS, PARTITIONS
+from schemas.wire.codec import encode
+from schemas.wire.headers import ce_headers
 from tests.producers.helpers import AT, as_line, check_in, event_ids, read_topic, transferred, void
 
 ALL_TOPICS = topics_of(catalogue_only=False)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from deploy.broker import Broker
-from deploy.ports import free_port
-from schemas.codec import decode_event
+from deploy.broker.broker import Broker
+from deploy.host.ports import free_port
 from schemas.events import CheckedIn, CheckedOut
 from schemas.topics import CHECKINS, PARTITIONS
+from schemas.wire.codec import decode_event
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "field-apps.md").read_text("utf-8")

@@ -22,20 +22,20 @@ import httpx
 import pytest
 import uvicorn
 
-from deploy.broker import Broker
-from deploy.pidfile import read_pidfile
-from deploy.ports import free_port
+from deploy.broker.broker import Broker
+from deploy.host.pidfile import read_pidfile
+from deploy.host.ports import free_port
 from producers.gateway.apps import Apps, AppsError
 from producers.gateway.intake import Intake
 from producers.gateway.memory import Known, Memory, MemoryInUse
 from producers.gateway.sender import Sender
 from producers.gateway.service import Gateway, Limits, build
 from producers.ids import new_event_id
-from schemas.codec import decode_event
 from schemas.events import Actor, PolicyPublished
-from schemas.jsonform import to_json
 from schemas.times import instant
 from schemas.topics import CATALOGUE, CHECKINS, HOURS
+from schemas.wire.codec import decode_event
+from schemas.wire.jsonform import to_json
 from tests.producers.gateway_helpers import NOW, ROOT, Running, app, gateway_process
 from tests.producers.helpers import (
     AT,

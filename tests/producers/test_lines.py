@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.lines import parse_line, read_lines
 from producers.record import key_of
-from producers.shapes import LINE_BYTES_MAX
+from producers.sending.lines import parse_line, read_lines
+from producers.sending.shapes import LINE_BYTES_MAX
 from producers.zones import utc_offsets
-from schemas.codec import EVENT_TYPES
 from schemas.events import SitePublished
 from schemas.reasons import REASONS
 from schemas.times import instant
+from schemas.wire.codec import EVENT_TYPES
 from tests.producers.helpers import as_line, check_in
 
 EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples" / "good"

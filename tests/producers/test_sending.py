@@ -17,7 +17,7 @@ import pytest
 from kafka.errors import KafkaTimeoutError
 from kafka.future import Future
 
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from producers.ids import new_event_id
 from schemas.times import DAY, MINUTE
 from schemas.topics import CHECKINS
@@ -191,8 +191,8 @@ def test_ctrl_c_while_it_starts_is_no_traceback(home: Path) -> None:
 def test_a_lost_broker_is_one_sentence_and_not_one_for_each_line(
     cluster: Broker, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path
 ) -> None:
-    from deploy import sending
-    from producers.delivery import Delivery
+    from deploy.sending import sending
+    from producers.sending.delivery import Delivery
 
     class Impatient(Delivery):
         def __init__(self, bootstrap: str, topics: Any) -> None:
@@ -243,9 +243,9 @@ def test_a_broker_that_is_killed_on_the_way_is_given_up_within_twenty_seconds(
 
 def test_a_broker_that_goes_on_acknowledging_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten acknowledgements, each after half of the time to wait: slow is not lost."""
-    from producers import delivery
     from producers.connection import TopicState
     from producers.record import record_of
+    from producers.sending import delivery
 
     slow = _Slow(pause=0.5)
     monkeypatch.setattr(delivery, "open_producer", lambda *_, **__: slow)

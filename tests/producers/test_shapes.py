@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from deploy.topics_admin import in_words
+from deploy.broker.topics_admin import in_words
 from producers.errors import UnreadableInput
-from producers.lines import read_lines
+from producers.sending.lines import read_lines
 from tests.producers.helpers import as_line, check_in
 
 EVENTS = [check_in(f"v-{number}", number, evidence=('x{["\\y]}', "文,件")) for number in range(5)]

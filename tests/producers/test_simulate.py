@@ -16,9 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producers.record import TICK_KEY, key_of, partition_of
-from producers.simulate import ARRIVAL_DAYS_MAX, Plan, Sending, simulate
-from producers.trouble import Trouble
-from schemas.codec import Undecodable, decode_event
+from producers.simulator.simulate import ARRIVAL_DAYS_MAX, Plan, Sending, simulate
+from producers.simulator.trouble import Trouble
 from schemas.events import (
     CheckedIn,
     CheckedOut,
@@ -33,6 +32,7 @@ from schemas.events import (
 from schemas.times import DAY, HOUR, MINUTE, day
 from schemas.topics import FACTS, TOPIC_OF
 from schemas.validity import faults
+from schemas.wire.codec import Undecodable, decode_event
 
 START = day("2025-03-01")
 PLAN = Plan(events=30_000, volunteers=3_000, days=20, seed=7, start_on=START)

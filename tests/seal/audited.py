@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
-from consumers import keyring
-from consumers.ask import Opened
-from consumers.bundle import export
-from consumers.keyring import PublicKeys
-from consumers.leaves import Fault
-from consumers.notes import SignerKey
-from consumers.rows import Record, Row, arrow, rows_of
-from consumers.seal import SealedLog
-from consumers.trail import Trail
-from consumers.verify import Verified, verify
+from consumers.api.trail_client import Opened
+from consumers.bundle.export import export
+from consumers.bundle.file_check import Fault
+from consumers.bundle.verify import Verified, verify
+from consumers.kafka.records import Record
+from consumers.seal.sealed_log import SealedLog
+from consumers.signing import keyring
+from consumers.signing.keyring import PublicKeys
+from consumers.signing.notes import SignerKey
+from consumers.trail.rows import Row, arrow, rows_of
+from consumers.trail.store import Trail
 from schemas.topics import CHECKPOINTS, POSTINGS
 from tests.trail.book import Book
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from schemas.codec import encode
 from schemas.events import Actor, VaultAccessed
+from schemas.wire.codec import encode
 from vault.chain import FIRST, hash_of
 
 _FIRST = VaultAccessed(

@@ -1,6 +1,6 @@
 """Checkpoints for tests, as the sealer writes them."""
 
-from consumers.notes import ED25519, Checkpoint, Note, SignerKey
+from consumers.signing.notes import ED25519, Checkpoint, Note, SignerKey
 
 LEDGER = "example.org/hours"
 SIGNER = SignerKey(LEDGER, ED25519, b"k" * 32)

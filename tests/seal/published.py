@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 
-from consumers.log import Log
-from consumers.notes import Checkpoint, VerifierKey, opened
+from consumers.kafka.reader import Log
+from consumers.signing.notes import Checkpoint, VerifierKey, opened
 from ledger.merkle import Range, grow, leaf_hashes
 from schemas.topics import ACCESS, CHECKPOINTS, POSTINGS
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from consumers.rows import Record
-from consumers.trail import Trail
+from consumers.kafka.records import Record
+from consumers.trail.store import Trail
 from schemas.topics import ACCESS, CHECKPOINTS
 from tests.seal.audited import Audited, both_say, verified
 from tests.seal.looks import looks

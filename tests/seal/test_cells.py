@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumers.cell_bytes import whole, wholes
-from consumers.cells import form_of, items, newest_form, titled
-from schemas.codec import decode_raw, encode
+from consumers.bundle.cell_bytes import whole, wholes
+from consumers.bundle.cells import form_of, items, newest_form, titled
 from schemas.posting import Line, Posting
 from schemas.validity import EARLIEST, LATEST
+from schemas.wire.codec import decode_raw, encode
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
     ["", "'", "''", "=1+1", "-x", "@", "+a", "a,b", 'a"b', "a\nb", "v-1"]

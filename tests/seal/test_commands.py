@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from schemas.topics import CHECKPOINTS
 from tests.seal.published import values
 from tests.trail.book import line, random_book

@@ -4,15 +4,15 @@ from collections import deque
 from dataclasses import replace
 from typing import Any, cast
 
-from consumers import replay
-from consumers.rows import Record
-from ledger.record import Record as Entry
-from schemas.codec import encode
+from consumers.kafka.records import Record
+from consumers.reconcile import replay
+from ledger.account.record import Record as Entry
 from schemas.events import Event
 from schemas.posting import Posting
 from schemas.topics import CATALOGUE, FACTS, POSTINGS
-from tests.histories import BASICS, Arrival, erase, imported, served
-from tests.town import Town
+from schemas.wire.codec import encode
+from tests.drawn.histories import BASICS, Arrival, erase, imported, served
+from tests.drawn.town import Town
 
 
 class Read:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from consumers.notes import COSIGNATURE, SignerKey
-from consumers.proofs import prove
-from consumers.seal import SealedLog
-from consumers.tiles import TILE_WIDTH, Tiles
-from schemas.codec import encode
+from consumers.seal.proofs import prove
+from consumers.seal.sealed_log import SealedLog
+from consumers.seal.tiles import TILE_WIDTH, Tiles
+from consumers.signing.notes import COSIGNATURE, SignerKey
+from schemas.wire.codec import encode
 from tests.seal.notes import LEDGER, SIGNER
 from tests.trail.book import Book, line
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from consumers import keyring
-from consumers.keyring import KeyringError
-from consumers.notes import (
+from consumers.signing import keyring
+from consumers.signing.keyring import KeyringError
+from consumers.signing.notes import (
     COSIGNATURE,
     ED25519,
     BadNote,

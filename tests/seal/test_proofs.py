@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from consumers.answers import answer
-from consumers.notes import BadNote, SignerKey
-from consumers.proofs import NotSealed, prove, sealed_postings, verify_proof
-from consumers.trail import Trail
+from consumers.api.questions_by_name import answer
+from consumers.seal.proofs import NotSealed, prove, sealed_postings, verify_proof
+from consumers.signing.notes import BadNote, SignerKey
+from consumers.trail.store import Trail
 from ledger.merkle import ProofError
-from schemas.codec import encode
 from schemas.times import DAY
+from schemas.wire.codec import encode
 from tests.seal.audited import Audited
 from tests.trail.book import MORNING, Book, line, random_book
 

@@ -13,10 +13,10 @@ import pytest
 from confluent_kafka import Producer
 from kafka import KafkaProducer
 
-from consumers import keyring
-from schemas.codec import decode_output, encode
+from consumers.signing import keyring
 from schemas.posting import Posting
 from schemas.topics import POSTINGS
+from schemas.wire.codec import decode_output, encode
 from tests.faults.harness import Cluster, history, wait_until
 from tests.seal.published import must_be_one_truth, values
 from tests.trail.running import environment

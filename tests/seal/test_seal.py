@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumers.notes import Checkpoint, Note, SignerKey
-from consumers.seal import SealedLog, SealError
-from consumers.tiles import Tiles, TilesDiffer
+from consumers.seal.sealed_log import SealedLog, SealError
+from consumers.seal.tiles import Tiles, TilesDiffer
+from consumers.signing.notes import Checkpoint, Note, SignerKey
 from ledger.merkle import ProofError, Range, grow, leaf_hashes, verify_consistency
 from tests.seal.notes import LEDGER, SIGNER
 

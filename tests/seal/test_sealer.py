@@ -14,14 +14,14 @@ import httpx
 import pytest
 from kafka import KafkaProducer
 
-from consumers import keyring
-from consumers.log import Log
-from consumers.newest import unsealed
-from consumers.notes import COSIGNATURE, Checkpoint, Note, SignerKey, VerifierKey
-from consumers.seal import SealError
-from consumers.sealer import Sealer, Terms, holding
-from consumers.witnesses import Witness
-from deploy.broker import Broker
+from consumers.kafka.reader import Log
+from consumers.seal.published import unsealed
+from consumers.seal.sealed_log import SealError
+from consumers.seal.sealer import Sealer, Terms, holding
+from consumers.seal.witness_client import Witness
+from consumers.signing import keyring
+from consumers.signing.notes import COSIGNATURE, Checkpoint, Note, SignerKey, VerifierKey
+from deploy.broker.broker import Broker
 from schemas.topics import ACCESS, ALL, CHECKPOINTS, POSTINGS
 from tests.seal.looks import looks
 from tests.seal.notes import SIGNER

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from consumers import keyring
-from consumers.notes import Checkpoint, Note, opened
+from consumers.signing import keyring
+from consumers.signing.notes import Checkpoint, Note, opened
 from schemas.topics import CHECKPOINTS, POSTINGS
 from tests.seal.published import must_be_one_truth, values
 from tests.trail.running import shilu, until

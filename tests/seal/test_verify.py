@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from consumers import leaves
-from consumers.notes import BadNote
-from consumers.rows import Record
-from consumers.seal import SealedLog
-from consumers.trail import Trail
+from consumers.bundle import file_check
+from consumers.kafka.records import Record
+from consumers.seal.sealed_log import SealedLog
+from consumers.signing.notes import BadNote
+from consumers.trail.store import Trail
 from schemas.posting import Posting
 from schemas.topics import POSTINGS
 from tests.seal.audited import VERIFIER, Audited, both_say, places, small_verifier, verified
@@ -65,7 +65,7 @@ def test_what_nobody_touched_is_read_but_once(
 ) -> None:
     """Column by column; row by row takes twice as long, and is for what is wrong."""
     bundle = ledger.bundle()
-    monkeypatch.setattr(leaves, "_name_faults", None)
+    monkeypatch.setattr(file_check, "_name_faults", None)
     assert verified(bundle).faults == []
 
 
@@ -177,7 +177,7 @@ def test_a_removed_volunteer_is_found_also_when_everything_was_renumbered(
     """Columns, bytes and indexes in order: only the tree tells, and it names the first."""
     from dataclasses import replace
 
-    from schemas.codec import encode
+    from schemas.wire.codec import encode
 
     partition, own = busiest(book)
     gone = own[5].volunteer_id

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from consumers import leaves, verify
-from deploy.seal_words import detail_in_words, in_chinese
+from consumers.bundle import file_check, verify
+from deploy.seal.seal_words import detail_in_words, in_chinese
 
 CELLS = (
     ("line 0 minutes 231 instead of 171", "明细 0 的分钟(minutes)是 231,封存的是 171"),
@@ -26,7 +26,7 @@ def test_a_detail_is_said_in_chinese(english: str, chinese: str) -> None:
 def details() -> list[str]:
     """Every sentence that verify and leaves may give as a detail, with 7 for what they fill in."""
     found = []
-    for module in (verify, leaves):
+    for module in (verify, file_check):
         source = Path(str(module.__file__)).read_text("utf-8")
         for said in re.findall(r'f?"([^"\n]*)"', source):
             filled = re.sub(r"\{[^{}]*\}", "7", said)

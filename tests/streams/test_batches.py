@@ -9,27 +9,37 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import ledger.presence
+import ledger.hours.presence
 import ledger.rules
-from ledger.catalogue import Catalogue
+from ledger.account.record import Record
+from ledger.catalogue.catalogue import Catalogue
 from ledger.publish import publish
-from ledger.record import Record
 from ledger.replay import replay
-from schemas.binary import write_whole
-from schemas.codec import decode_event, decode_output, encode
 from schemas.events import CheckedIn, Event
-from schemas.headers import origin_of
 from schemas.posting import Posting, Quarantined
 from schemas.times import DAY
 from schemas.topics import CATALOGUE, CHECKINS, TRANSFERS
-from streams.batch import Folded, Origin, fold_chunk, partition_of
-from streams.forms import _OLDER, unpack_day
-from streams.pages import INLINE_BYTES, empty, pack, unpack
-from streams.store import Change, InMemory, Marks, Store
-from tests.histories import BASICS, Arrival, check_in, check_out, log, merge, served, tick, when
-from tests.strategies import EXAMPLES, KNOWN, LAW, histories
-from tests.strategies_honours import all_of_a_person
-from tests.town import Town
+from schemas.wire.binary import write_whole
+from schemas.wire.codec import decode_event, decode_output, encode
+from schemas.wire.headers import origin_of
+from streams.partitions.fold_batch import Folded, Origin, fold_chunk, partition_of
+from streams.state.account_codec import INLINE_BYTES, empty, pack, unpack
+from streams.state.accounts import Change, InMemory, Marks, Store
+from streams.state.page_codec import _OLDER, unpack_day
+from tests.drawn.histories import (
+    BASICS,
+    Arrival,
+    check_in,
+    check_out,
+    log,
+    merge,
+    served,
+    tick,
+    when,
+)
+from tests.drawn.strategies import EXAMPLES, KNOWN, LAW, histories
+from tests.drawn.strategies_honours import all_of_a_person
+from tests.drawn.town import Town
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +281,7 @@ def test_an_event_on_which_the_rules_raise_is_quarantined_and_the_rest_counts(
 ) -> None:
     records = log(check_in(session="s1"), check_in(session="s2", at="10:00"),
                   check_out(session="s1", at="10:00"))  # fmt: skip
-    right = ledger.presence.check_in
+    right = ledger.hours.presence.check_in
 
     def broken(*arguments: object) -> object:
         if getattr(arguments[1], "session_id", "") == "s2":

@@ -7,16 +7,16 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 
 import ledger.publish
-import streams.catalogue
-from consumers.registry import catalogue as catalogue_of
-from consumers.replay import _learn
-from consumers.rows import Record as Raw
-from ledger.catalogue import Catalogue
+import streams.worker.catalogue_follower
+from consumers.kafka.records import Record as Raw
+from consumers.questions.facts.catalogue_view import catalogue as catalogue_of
+from consumers.reconcile.replay import _learn
+from ledger.catalogue.catalogue import Catalogue
 from ledger.replay import replay
-from schemas.codec import encode
 from schemas.topics import CATALOGUE
-from streams.catalogue import CatalogueFollower, CatalogueShorter, learn
-from tests.histories import BASICS, check_in, log, org, project
+from schemas.wire.codec import encode
+from streams.worker.catalogue_follower import CatalogueFollower, CatalogueShorter, learn
+from tests.drawn.histories import BASICS, check_in, log, org, project
 
 plain = pytest.mark.skipif(
     not ledger.publish.__file__.endswith(".py"),
@@ -110,6 +110,6 @@ def test_a_catalogue_that_is_shorter_than_what_the_ledger_saw_is_named() -> None
 def test_a_catalogue_that_is_not_read_on_is_not_waited_for_without_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(streams.catalogue, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(streams.worker.catalogue_follower, "PATIENCE_SECONDS", 0.05)
     with pytest.raises(KafkaTimeoutError, match=r"reading .* from 0 to 7"):
         asyncio.run(asyncio.wait_for(follower(7).current(7), 5))

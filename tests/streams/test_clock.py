@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from deploy.broker import Broker
-from schemas.codec import decode_event
+from deploy.broker.broker import Broker
 from schemas.events import ClockTicked
 from schemas.times import MINUTE, SECOND
 from schemas.topics import CHECKINS
 from schemas.validity import faults
-from streams import clock as module
-from streams.clock import IDLE_TURNS, Clock, Skew, skew_of
+from schemas.wire.codec import decode_event
+from streams.worker import clock as module
+from streams.worker.clock import IDLE_TURNS, Clock, Skew, skew_of
 from tests.judge import read
 
 ALLOWED = 300.0
@@ -148,7 +148,7 @@ def test_ticks_of_a_wrong_clock_are_good_events_and_the_clock_is_named(
     broker_time: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Fast, slow, and as a machine is that lost its battery."""
-    caplog.set_level(logging.INFO, "streams.clock")
+    caplog.set_level(logging.INFO, "streams.worker.clock")
     walls: list[Callable[[], float]] = [
         lambda: time.time() + 3_600, lambda: time.time() - 3_600, lambda: 0.0, lambda: 2.0**40,
     ]  # fmt: skip

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from schemas.topics import CHECKINS, EVALUATIONS, HOURS, RECOGNITION, TRANSFERS
-from streams.ordering import TOPIC_DEPENDENCIES, positions_before, runnable_prefix
+from streams.partitions.ordering import TOPIC_DEPENDENCIES, positions_before, runnable_prefix
 
 
 @dataclass

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 import ledger.fold
-import ledger.presence
+import ledger.hours.presence
 import ledger.rules
-import streams.batch
-from ledger.catalogue import Catalogue
-from schemas.codec import decode_output
+import streams.partitions.fold_batch
+from ledger.catalogue.catalogue import Catalogue
 from schemas.posting import Posting, Quarantined
 from schemas.topics import CHECKINS, HOURS
-from streams.batch import KEY_BYTES_MAX, Folded, fold_chunk
-from streams.store import Store
-from tests.histories import check_in, check_out, log, served, tick, when
+from schemas.wire.codec import decode_output
+from streams.partitions.fold_batch import KEY_BYTES_MAX, Folded, fold_chunk
+from streams.state.accounts import Store
+from tests.drawn.histories import check_in, check_out, log, served, tick, when
 from tests.ledger.test_bounds import asks
 from tests.streams.test_batches import Raw, raw
 
@@ -112,7 +112,7 @@ def test_a_posting_that_is_too_large_is_left_out_with_all_that_its_record_did(
             return [replace(made[0], lines=made[0].lines * 500)]
         return made
 
-    monkeypatch.setattr(streams.batch, "fold", endless)
+    monkeypatch.setattr(streams.partitions.fold_batch, "fold", endless)
     records = chunk(check_in("v1"), check_out("v1"), *served("v2"), check_in("v1", "t", "15:00"))
     made = fold_chunk(Store(0), CHECKINS, records, Catalogue(), 1, record_bytes_max=20_000)
     assert reasons(made) == {1: "output_too_large"}
@@ -125,7 +125,7 @@ def defect(
     monkeypatch: pytest.MonkeyPatch, raises: Callable[[Any], BaseException | None]
 ) -> list[str]:
     """Plant a defect into check-ins; the sessions they were asked about."""
-    right, asked = ledger.presence.check_in, []
+    right, asked = ledger.hours.presence.check_in, []
 
     def broken(*arguments: Any) -> object:
         done = right(*arguments)

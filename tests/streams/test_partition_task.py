@@ -11,12 +11,12 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from schemas.topics import CHECKINS, FACTS, HOURS
-from streams import bounded
-from streams.assignment import AssignedPartitions
-from streams.batch import Folded
-from streams.bounded import Overdue, within
-from streams.lifecycle import MOVES, State, move
-from streams.partition_task import DRAIN_SECONDS, PartitionTask
+from streams.kafka import bounded
+from streams.kafka.bounded import Overdue, within
+from streams.partitions.assignment import AssignedPartitions
+from streams.partitions.fold_batch import Folded
+from streams.partitions.lifecycle import MOVES, State, move
+from streams.partitions.partition_task import DRAIN_SECONDS, PartitionTask
 from tests.streams.test_ordering import Log, Record, log
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -140,7 +140,7 @@ def test_a_partition_at_work_holds_nobody_else_up_and_is_paused_instead() -> Non
 def test_a_partition_that_fails_rests_paused_and_is_opened_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("streams.partition_task.REST_SECONDS", 0.05)
+    monkeypatch.setattr("streams.partitions.partition_task.REST_SECONDS", 0.05)
 
     async def run() -> None:
         failing, free = Place(0, fails=[KafkaError("aborted")]), Place(1)
@@ -168,7 +168,7 @@ def test_where_a_transaction_is_too_slow_the_next_one_is_smaller(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Else a machine that is slow for a while would try the same for ever."""
-    monkeypatch.setattr("streams.partition_task.REST_SECONDS", 0.01)
+    monkeypatch.setattr("streams.partitions.partition_task.REST_SECONDS", 0.01)
 
     class Slow(Place):
         async def apply(self, topic: str, chunk: list[Record], *rest: object) -> Folded:
@@ -217,7 +217,7 @@ def test_a_revocation_cancels_an_opening_and_nothing_is_opened_afterwards() -> N
 def test_a_revocation_lets_a_transaction_in_flight_end_but_not_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("streams.partition_task.DRAIN_SECONDS", 0.3)
+    monkeypatch.setattr("streams.partitions.partition_task.DRAIN_SECONDS", 0.3)
 
     async def run() -> None:
         ends, hangs = Place(0, may=asyncio.Event()), Place(1, may=asyncio.Event())

@@ -9,10 +9,9 @@ import pytest
 from aiokafka.errors import MessageSizeTooLargeError, UnknownError
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from deploy.broker import Broker
-from deploy.topics_admin import describe
-from ledger.catalogue import Catalogue
-from schemas.codec import decode_output
+from deploy.broker.broker import Broker
+from deploy.broker.topics_admin import describe
+from ledger.catalogue.catalogue import Catalogue
 from schemas.posting import Posting, Quarantined
 from schemas.topics import (
     ACCOUNTS,
@@ -22,13 +21,14 @@ from schemas.topics import (
     POSTINGS,
     QUARANTINE,
 )
-from streams.batch import partition_of
-from streams.partition import Partition, open_partition
-from streams.preflight import look_around
-from streams.refusals import TIMES_MAX, Refusals
+from schemas.wire.codec import decode_output
+from streams.kafka.preflight import look_around
+from streams.partitions.fold_batch import partition_of
+from streams.partitions.partition import Partition, open_partition
+from streams.partitions.refusals import TIMES_MAX, Refusals
 from tests.conftest import create_topics
+from tests.drawn.histories import check_in, log, served, when
 from tests.faults.harness import wait_until
-from tests.histories import check_in, log, served, when
 from tests.judge import read
 from tests.streams.test_batches import Raw, raw
 

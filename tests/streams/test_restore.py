@@ -12,19 +12,19 @@ import psutil
 import pytest
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from deploy.broker import Broker
-from ledger.catalogue import Catalogue
-from schemas.codec import encode
+from deploy.broker.broker import Broker
+from ledger.catalogue.catalogue import Catalogue
 from schemas.topics import ACCOUNTS, ALL, CHECKINS, PARTITIONS, broker_config
-from streams import restore
-from streams.batch import partition_of
-from streams.filling import Fillers
-from streams.partition import Partition, open_partition
-from streams.restore import Filling, Restoring
-from streams.store import Store, state_key
+from schemas.wire.codec import encode
+from streams.partitions.fold_batch import partition_of
+from streams.partitions.partition import Partition, open_partition
+from streams.state import restore
+from streams.state.accounts import Store, state_key
+from streams.state.restore import Filling, Restoring
+from streams.state.restore_pool import Fillers
 from tests.conftest import create_topics
+from tests.drawn.histories import served, when
 from tests.faults.harness import wait_until
-from tests.histories import served, when
 from tests.streams.test_batches import Raw
 
 pytestmark = pytest.mark.kafka
@@ -268,7 +268,7 @@ def test_what_a_killed_filling_did_not_read_is_read_by_the_worker(ledger: Ledger
 
 
 def test_a_filling_ends_with_its_worker(ground: Broker, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "streams.filling", ground.bootstrap]
+    command = [sys.executable, "-m", "streams.state.restore_pool", ground.bootstrap]
     for told_off, code in ((False, 0), (True, 1)):
         with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE) as process:
             assert process.stdin is not None
@@ -292,7 +292,7 @@ def nothing(partition: int, done: int, total: int) -> None:
 def fillings() -> list[psutil.Process]:
     """The processes of ours that fill shelves."""
     living = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
-    return [process for process in living if "streams.filling" in process.cmdline()]
+    return [process for process in living if "streams.state.restore_pool" in process.cmdline()]
 
 
 def recreate_accounts(bootstrap: str) -> None:

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.codec import encode
 from schemas.posting import PartitionState, Position
-from streams import restore
-from streams import shelf as module
-from streams.shelf import Shelf, ShelfFailed
-from streams.store import Change, InMemory, Store
-from streams.wakes import Wakes
+from schemas.wire.codec import encode
+from streams.state import restore
+from streams.state import state_store as module
+from streams.state.accounts import Change, InMemory, Store
+from streams.state.state_store import Shelf, ShelfFailed
+from streams.state.wakes import Wakes
 
 STATE = encode(PartitionState(3, 7, 2, (Position("service.hours", 5),)))
 CHANGES: list[Change] = [
@@ -144,7 +144,7 @@ def test_a_shelf_that_follows_no_log_yet_is_empty_again(tmp_path: Path) -> None:
 
 def test_whoever_opens_it_later_owns_it(shelf: Shelf, tmp_path: Path) -> None:
     # The other one is a process of its own, as a worker that thinks it still owns a partition is.
-    other = "import sys; from pathlib import Path; from streams.shelf import Shelf; " \
+    other = "import sys; from pathlib import Path; from streams.state.state_store import Shelf; " \
             "Shelf(Path(sys.argv[1]), 3).follow('log-2')"  # fmt: skip
     subprocess.run([sys.executable, "-c", other, str(tmp_path / "3")], check=True)
     with pytest.raises(ShelfFailed, match="taken over"):
@@ -247,7 +247,7 @@ def test_it_grows_beyond_the_address_space_it_began_with(
 KILLED = """
 import sys
 from pathlib import Path
-from streams.shelf import Shelf
+from streams.state.state_store import Shelf
 shelf = Shelf(Path(sys.argv[1]), 3)
 shelf.follow("log-1")
 print("ready", flush=True)

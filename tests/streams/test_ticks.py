@@ -11,20 +11,20 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
 import ledger.publish
-from ledger import changes
-from ledger.catalogue import Catalogue
-from ledger.changes import Changes
+from ledger.account.record import Record
+from ledger.catalogue import changes
+from ledger.catalogue.catalogue import Catalogue
+from ledger.catalogue.changes import Changes
 from ledger.publish import publish
-from ledger.record import Record
 from ledger.replay import replay
-from schemas.codec import decode_output
 from schemas.events import Actor, Event
 from schemas.posting import PartitionState, Posting
 from schemas.times import HOUR, MINUTE
 from schemas.topics import CHECKINS
-from streams.batch import Folded, fold_chunk
-from streams.store import Change, InMemory, Marks, Store, state_key
-from tests.histories import (
+from schemas.wire.codec import decode_output
+from streams.partitions.fold_batch import Folded, fold_chunk
+from streams.state.accounts import Change, InMemory, Marks, Store, state_key
+from tests.drawn.histories import (
     BASICS,
     Arrival,
     ask,
@@ -50,7 +50,7 @@ from tests.histories import (
     when,
     words,
 )
-from tests.strategies import EXAMPLES, LAW
+from tests.drawn.strategies import EXAMPLES, LAW
 from tests.streams.test_batches import folded, raw
 
 SEED = 20251201

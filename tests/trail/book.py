@@ -10,8 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from consumers.rows import Place, Record
-from schemas.codec import encode
+from consumers.kafka.records import Place, Record
 from schemas.events import (
     Actor,
     CatalogueEvent,
@@ -38,6 +37,7 @@ from schemas.posting import (
 )
 from schemas.times import DAY, HOUR, MINUTE, instant
 from schemas.topics import CATALOGUE, FACTS, PARTITIONS, POSTINGS, QUARANTINE, TOPIC_OF
+from schemas.wire.codec import encode
 
 MORNING = instant("2025-03-01T08:00:00+08:00")
 DESK = Actor("desk-1", "organiser", "org-a")

@@ -7,9 +7,9 @@ import pytest
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from consumers.log import Log, LogError
-from consumers.trail import Trail, open_trail
-from deploy.broker import Broker
+from consumers.kafka.reader import Log, LogError
+from consumers.trail.store import Trail, open_trail
+from deploy.broker.broker import Broker
 from schemas.topics import ALL
 from tests.conftest import create_topics
 from tests.trail.running import until

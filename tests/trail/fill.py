@@ -5,12 +5,13 @@ from collections.abc import Iterable
 
 from confluent_kafka import Producer
 
-from consumers.rows import Record, Row, arrow, rows_of
-from consumers.sink import WRITE_ORDER
-from consumers.trail import Trail
-from schemas.codec import encode
+from consumers.kafka.records import Record
+from consumers.trail.rows import Row, arrow, rows_of
+from consumers.trail.sink import WRITE_ORDER
+from consumers.trail.store import Trail
 from schemas.posting import Posting
 from schemas.topics import ACCOUNTS, POSTINGS, QUARANTINE
+from schemas.wire.codec import encode
 from tests.trail.book import Book
 
 

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from ledger.acts import Court
-from ledger.settling import HELD, WAITS
-from ledger.spans import Span
+from ledger.account.acts import Court
+from ledger.account.spans import Span
+from ledger.hours.settling import HELD, WAITS
 
 HELD_STATES = ("held_org", "held_province", "held_review")
 

@@ -14,12 +14,12 @@ from unittest import mock
 
 import httpx
 
-from consumers.ask import At, find_owner
-from consumers.batch import Limits
-from consumers.log import Log
-from consumers.progress import Progress
-from consumers.sink import TOPICS, Sink
-from consumers.trail import Trail
+from consumers.api.trail_client import At, find_owner
+from consumers.kafka.reader import Log
+from consumers.trail.batch import Limits
+from consumers.trail.progress import Progress
+from consumers.trail.sink import TOPICS, Sink
+from consumers.trail.store import Trail
 from deploy.cli import main
 
 PATIENCE_SECONDS = 90.0

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from consumers.answers import answer, heads_by_name
-from consumers.heads import heads
-from consumers.rows import Place, Record, rows_of
-from consumers.trail import Trail, open_trail
+from consumers.api.questions_by_name import answer, heads_by_name
+from consumers.kafka.records import Place, Record
+from consumers.trail.rows import rows_of
+from consumers.trail.store import Trail, open_trail
+from consumers.trail.watermarks import heads
 from schemas.topics import ACCESS, CATALOGUE
 from tests.trail.book import LOOKED_AT as AT
 from tests.trail.book import a_look

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from consumers.ask import At, Opened
-from consumers.log import Log
-from consumers.reconcile import reconcile
-from consumers.room import ROOM_BYTES
-from consumers.rows import arrow, rows_of
-from consumers.trail import Trail, TrailError, open_trail
-from deploy.broker import Broker
+from consumers.api.trail_client import At, Opened
+from consumers.kafka.reader import Log
+from consumers.reconcile.reconcile import reconcile
+from consumers.trail.disk_guard import ROOM_BYTES
+from consumers.trail.rows import arrow, rows_of
+from consumers.trail.store import Trail, TrailError, open_trail
+from deploy.broker.broker import Broker
 from tests.small_disk import small_disk
 from tests.trail.book import Book, random_book
 from tests.trail.fill import Sender
+from tests.trail.lights.test_reconcile import Watching
 from tests.trail.running import environment, health, shilu, until
-from tests.trail.test_reconcile import Watching
 from tests.trail.test_sink import counts, expected
 
 
@@ -79,7 +79,7 @@ def one_event(trail: Trail, book: Book, number: int) -> None:
 
 
 def cut_short(trail: Trail) -> None:
-    """Do to the trail's newest part what a full disk does to it, see consumers.room."""
+    """Do to the trail's newest part what a full disk does to it, see consumers.trail.disk_guard."""
     (part,) = trail.query(
         "SELECT path FROM system.parts WHERE active AND database = 'shilu' AND table = 'event' "
         "ORDER BY modification_time DESC, max_block_number DESC LIMIT 1"

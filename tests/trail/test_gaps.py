@@ -9,18 +9,18 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from consumers import keyring
-from consumers.ask import At, Opened
-from consumers.gaps import Gap, accepted
-from consumers.lag import partition_states
-from consumers.log import Log
-from consumers.resume import SinkError
-from consumers.rows import Place
-from consumers.trail import open_trail
-from deploy.broker import Broker
-from schemas.codec import encode
+from consumers.api.trail_client import At, Opened
+from consumers.kafka.gaps import Gap, accepted
+from consumers.kafka.reader import Log
+from consumers.kafka.records import Place
+from consumers.reconcile.lag import partition_states
+from consumers.signing import keyring
+from consumers.trail.resume import SinkError
+from consumers.trail.store import open_trail
+from deploy.broker.broker import Broker
 from schemas.posting import PartitionState, Position
 from schemas.topics import CHECKINS, POSTINGS
+from schemas.wire.codec import encode
 from tests.conftest import create_topics
 from tests.trail.book import Book, line, partition_of
 from tests.trail.fill import Sender

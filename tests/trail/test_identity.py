@@ -2,10 +2,10 @@
 
 import pytest
 
-from consumers.histories import explain
-from consumers.questions import total
-from consumers.trail import Trail
-from deploy.trail_view import show_total
+from consumers.questions.hours.histories import explain
+from consumers.questions.hours.totals import total
+from consumers.trail.store import Trail
+from deploy.trail.trail_view import show_total
 from schemas.events import VolunteerErased, VolunteerMerged, VolunteerUnmerged
 from tests.trail.book import Book, line
 from tests.trail.fill import fill

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from consumers.ask import At, Opened, find_owner
-from consumers.log import Log
-from consumers.reconcile import reconcile
-from consumers.trail import open_trail
-from deploy.broker import Broker
+from consumers.api.trail_client import At, Opened, find_owner
+from consumers.kafka.reader import Log
+from consumers.reconcile.reconcile import reconcile
+from consumers.trail.store import open_trail
+from deploy.broker.broker import Broker
 from schemas.posting import Posting, Quarantined
 from tests.trail.book import random_book
 from tests.trail.fill import Sender
+from tests.trail.lights.test_reconcile import Watching
 from tests.trail.running import health, shilu, sink_process, start_sink, until
-from tests.trail.test_reconcile import Watching
 from tests.trail.test_sink import counts, expected
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults]

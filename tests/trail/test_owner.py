@@ -14,12 +14,13 @@ import httpx
 import psutil
 import pytest
 
-from consumers.answers import BadQuestion
-from consumers.ask import At, Opened, Owner, ask, find_owner, reader
-from consumers.progress import Fault, Progress
-from consumers.rows import TABLES, Place
-from consumers.service import serving
-from consumers.trail import Trail, TrailError, TrailLocked, open_trail
+from consumers.api.questions_by_name import BadQuestion
+from consumers.api.trail_client import At, Opened, Owner, ask, find_owner, reader
+from consumers.api.trail_server import serving
+from consumers.kafka.records import Place
+from consumers.trail.progress import Fault, Progress
+from consumers.trail.rows import TABLES
+from consumers.trail.store import Trail, TrailError, TrailLocked, open_trail
 from tests.trail.book import Book, line, random_book
 from tests.trail.fill import fill
 from tests.trail.running import until
@@ -74,8 +75,9 @@ def test_a_locked_folder_names_its_owner_and_the_owner_answers(
 ) -> None:
     """Another process cannot open the folder, but can ask."""
     script = (
-        "import sys, json; from pathlib import Path; from consumers.ask import At, ask, reader; "
-        "from consumers.trail import TrailLocked, open_trail\n"
+        "import sys, json; from pathlib import Path\n"
+        "from consumers.api.trail_client import At, ask, reader\n"
+        "from consumers.trail.store import TrailLocked, open_trail\n"
         "at = At(Path(sys.argv[1]))\n"
         "try: open_trail(at.folder)\n"
         "except TrailLocked as locked: print(locked.pid)\n"
@@ -261,7 +263,7 @@ def test_a_reader_that_is_in_the_way_is_waited_for(tmp_path: Path) -> None:
     at = At(tmp_path)
     open_trail(at.folder, create=True).close()
     script = (
-        "import sys; from pathlib import Path; from consumers.trail import open_trail\n"
+        "import sys; from pathlib import Path; from consumers.trail.store import open_trail\n"
         "trail = open_trail(Path(sys.argv[1])); print('open', flush=True)\n"
         "sys.stdin.readline(); trail.close()\n"
     )

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumers.heads import heads
-from consumers.rows import TABLES, Record, arrow, rows_of
-from consumers.trail import Trail, open_trail
-from schemas.codec import LATEST, encode
+from consumers.kafka.records import Record
+from consumers.trail.rows import TABLES, arrow, rows_of
+from consumers.trail.store import Trail, open_trail
+from consumers.trail.watermarks import heads
 from schemas.events import Actor, PolicyPublished, ShiftScheduled, VaultAccessed
 from schemas.posting import Account, PartitionState
 from schemas.times import DAY
 from schemas.topics import ACCESS, ALL, CATALOGUE, CHECKINS, CHECKPOINTS, POSTINGS, QUARANTINE
+from schemas.wire.codec import LATEST, encode
 from tests.seal.notes import a_note
 from tests.trail.book import Book, line, random_book
 from tests.trail.fill import fill
@@ -196,7 +197,7 @@ def test_a_trail_made_before_ids_were_narrow_has_the_same_rows_afterwards(folder
 
 def test_a_table_is_made_without_pandas_and_others_may_still_import_it() -> None:
     code = (
-        "import sys; from consumers.rows import TABLES, arrow; arrow('checkpoint', "
+        "import sys; from consumers.trail.rows import TABLES, arrow; arrow('checkpoint', "
         "[(None,) * len(TABLES['checkpoint'])]); assert 'pandas' not in sys.modules; import pandas"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,17 +8,17 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from consumers.batch import Limits
-from consumers.log import Log, LogError
-from consumers.progress import Progress
-from consumers.resume import SinkError
-from consumers.rows import arrow, rows_of
-from consumers.sink import WRITE_ORDER
-from consumers.trail import Trail, open_trail
-from deploy.broker import Broker
-from schemas.codec import encode
+from consumers.kafka.reader import Log, LogError
+from consumers.trail.batch import Limits
+from consumers.trail.progress import Progress
+from consumers.trail.resume import SinkError
+from consumers.trail.rows import arrow, rows_of
+from consumers.trail.sink import WRITE_ORDER
+from consumers.trail.store import Trail, open_trail
+from deploy.broker.broker import Broker
 from schemas.posting import PartitionState
 from schemas.topics import ACCESS, CHECKINS, CHECKPOINTS, POSTINGS, QUARANTINE
+from schemas.wire.codec import encode
 from tests.seal.notes import a_note
 from tests.trail.book import Book, a_look, line, random_book
 from tests.trail.conftest import make_anew

@@ -16,7 +16,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
-from deploy.broker import Broker
+from deploy.broker.broker import Broker
 from schemas.topics import PARTITIONS, POSTINGS
 from tests.trail.book import Book, random_book
 from tests.trail.fill import Sender

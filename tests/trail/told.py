@@ -1,13 +1,13 @@
 """Getting what the ledger makes of a small history into a trail, without Kafka."""
 
-from consumers import rows
-from consumers.trail import Trail
+from consumers.kafka.records import Record
+from consumers.trail.store import Trail
 from ledger.replay import Book
-from schemas.codec import encode
 from schemas.events import Event
 from schemas.topics import POSTINGS
-from tests.histories import BASICS, Arrival
-from tests.town import Town
+from schemas.wire.codec import encode
+from tests.drawn.histories import BASICS, Arrival
+from tests.drawn.town import Town
 from tests.trail.fill import fill
 
 
@@ -17,12 +17,12 @@ def tell(trail: Trail, *items: Event | Arrival) -> Book:
     town = Town(1).take([*BASICS, *items])
     records, book = town.records[0], town.books[0]
     inputs = [
-        rows.Record(r.topic, 0, r.offset, r.recorded_at // 1000, (r.key or "").encode(),
+        Record(r.topic, 0, r.offset, r.recorded_at // 1000, (r.key or "").encode(),
                     encode(r.event))
         for r in records
     ]  # fmt: skip
     outputs = [
-        rows.Record(POSTINGS, 0, p.index, p.recorded_at // 1000, p.volunteer_id.encode(), encode(p))
+        Record(POSTINGS, 0, p.index, p.recorded_at // 1000, p.volunteer_id.encode(), encode(p))
         for p in book.postings
     ]
     fill(trail, inputs + outputs)

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from consumers.rows import Record
-from ledger.record import Record as Entry
+from consumers.kafka.records import Record
+from ledger.account.record import Record as Entry
 from ledger.replay import Book, replay
-from schemas.codec import encode
 from schemas.events import (
     Actor,
     CatalogueEvent,
@@ -26,7 +25,8 @@ from schemas.events import (
 from schemas.times import DAY, HOUR, MINUTE, SECOND, iso_date
 from schemas.times import day as day_number
 from schemas.topics import POSTINGS
-from tests import histories as h
+from schemas.wire.codec import encode
+from tests.drawn import histories as h
 
 VOLUNTEERS = [f"v{n}" for n in range(1, 9)]
 FIRST_DAY = day_number("2025-03-01")

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from deploy.vault_errors import _TEXTS, REFUSALS
-from schemas.codec import encode
+from deploy.vault.vault_errors import _TEXTS, REFUSALS
 from schemas.topics import ACCESS
+from schemas.wire.codec import encode
 from tests.trail.fill import fill
 from tests.trail.running import environment, shilu_here, until
 from tests.vault.people import ADULT, CHILD, TRAVELLER, leaks, secrets_of
@@ -162,9 +162,9 @@ def test_a_traceback_names_nobody_either(home: Path, lines: Path) -> None:
 def test_the_log_of_the_vault_and_its_copy_in_the_trail_are_compared(
     home: Path, lines: Path
 ) -> None:
-    from consumers.rows import Record
-    from consumers.trail import open_trail
-    from schemas.codec import decode_event
+    from consumers.kafka.records import Record
+    from consumers.trail.store import open_trail
+    from schemas.wire.codec import decode_event
 
     done = run(home, "vault", "register", str(lines), "--json")
     name = json.loads(done.stdout.splitlines()[0])["volunteer_id"]

@@ -17,12 +17,10 @@ import httpx
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from consumers.ask import At, find_owner
-from consumers.trail import open_trail
-from deploy.local import bootstrap
+from consumers.api.trail_client import At, find_owner
+from consumers.trail.store import open_trail
+from deploy.services.local import bootstrap
 from deploy.settings import Settings
-from schemas.codec import encode
-from schemas.jsonform import event_from_json
 from schemas.topics import (
     ACCESS,
     ACCOUNTS,
@@ -34,6 +32,8 @@ from schemas.topics import (
     POSTINGS,
     QUARANTINE,
 )
+from schemas.wire.codec import encode
+from schemas.wire.jsonform import event_from_json
 from tests.trail.running import environment, shilu, shilu_here, until
 from tests.vault.people import ADULT, CHILD, TRAVELLER, files_of, leaks, secrets_of
 from vault.ask import find_owner as find_vault

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from schemas.codec import decode_event
 from schemas.events import (
     Event,
     GuardianConsentRecorded,
@@ -22,8 +21,9 @@ from schemas.events import (
     VolunteerErased,
     VolunteerRegistered,
 )
-from schemas.jsonform import to_json
 from schemas.times import instant
+from schemas.wire.codec import decode_event
+from schemas.wire.jsonform import to_json
 from tests.vault.conftest import ASKED, CALL, CLERK
 from tests.vault.people import ADULT, CHILD, TRAVELLER, files_of, leaks, secrets_of, somebody
 from vault.chain import Head, check, hash_of
