@@ -99,7 +99,7 @@ MAY_IMPORT_INSIDE = {
     "deploy.trail": {"deploy.host", "deploy.services", "deploy.terminal"},
     "deploy.seal": {"deploy.host", "deploy.services", "deploy.terminal", "deploy.trail"},
     "deploy.sending": {"deploy.terminal", "deploy.trail", "deploy.seal"},
-    "deploy.vault": {"deploy.services", "deploy.trail"},
+    "deploy.vault": {"deploy.services", "deploy.terminal", "deploy.trail"},
     "deploy.certificates": {"deploy.services", "deploy.terminal", "deploy.trail", "deploy.seal"},
     "deploy.stack": {
         "deploy.host",

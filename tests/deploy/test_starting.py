@@ -11,15 +11,15 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from consumers.kafka.records import Place
 from consumers.trail.progress import Fault, Progress
-from consumers.trail.rows import Place
-from deploy import standing as standing_module
-from deploy.commands import local
+from deploy.commands.services import local
 from deploy.errors import ShiluError
 from deploy.host.pidfile import write_pidfile
 from deploy.services.local import bootstrap, kafka_dir, note_path
 from deploy.services.running import is_starting
 from deploy.settings import Settings
+from deploy.stack import standing as standing_module
 from deploy.stack.standing import _state
 
 AT_WORK: dict[str, Any] = {"in_step": True, "states": {"trail": "running"}}
