@@ -61,6 +61,8 @@ class Positions:
                 "log_level": 0,
             }
         )
+        self._before: Offsets = {}
+        self._ended: dict[tuple[str, int], tuple[int, int]] = {}
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
         self._groups: KafkaAdminClient | None = None
 
@@ -87,9 +89,17 @@ class Positions:
         committed, ends = self.committed(), self.ends()
         if committed is None or ends is None:
             return None
-        near = {at for at, end in ends.items() if 0 < end - committed[at] <= _MARKERS_MAX}
-        ended = self._without_records({at: committed[at] for at in near})
-        return committed | {at: ends[at] for at in ended}, ends
+        resting = {
+            at: committed[at]
+            for at, end in ends.items()
+            if 0 < end - committed[at] <= _MARKERS_MAX and committed[at] == self._before.get(at)
+        }
+        unknown = {at: n for at, n in resting.items() if self._ended.get(at) != (n, ends[at])}
+        for at in self._without_records(unknown) if unknown else ():
+            self._ended[at] = (committed[at], ends[at])
+        self._before = committed
+        ended = {at: ends[at] for at, n in resting.items() if self._ended.get(at) == (n, ends[at])}
+        return committed | ended, ends
 
     def _without_records(self, begins: Offsets) -> set[tuple[str, int]]:
         """Those of some partitions in which no record lies from an offset on."""
