@@ -58,7 +58,8 @@ class People:
         while more:
             name = more.pop()
             found.add(name)
-            more += self.absorbed.get(name, ())
+            # A circle is never published; a planted bug makes one, and must be found, not hang.
+            more += [one for one in self.absorbed.get(name, ()) if one not in found]
         return found
 
     def is_erased(self, volunteer_id: str) -> bool:
