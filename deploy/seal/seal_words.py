@@ -4,8 +4,9 @@ import re
 from typing import Final
 
 from deploy.lang import language
+from deploy.terminal.wording import phrases, rephrased
 
-_SAID: Final = tuple((re.compile(said), zh) for said, zh in (
+_SAID: Final = phrases(
     (r"(.+) is not in the bundle", r"导出中没有 \1"),
     (r"two signed trees of (\d+) entries: the one you kept, and this one",
      r"\1 条时有两个签过名的树根:您保存的与这里的"),
@@ -22,7 +23,7 @@ _SAID: Final = tuple((re.compile(said), zh) for said, zh in (
     (r"the bytes are no (\S+): (.+)", r"字节不是 \1:\2"),
     (r"the bytes are (\S+)", r"字节是 \1"),
     (r"line (\d+): (.+)", r"第 \1 行:\2"),
-))  # fmt: skip
+)  # fmt: skip
 # Several of these stand side by side; what a cell holds may be anything, so the rest is kept.
 _CELL: Final = re.compile(r"(line (\d+) )?(\w+) (.*) instead of (.*)", re.S)
 _COUNT: Final = re.compile(r"(\d+) (\w+) instead of (\d+)")
@@ -36,9 +37,8 @@ _NAMES: Final = {
 
 def in_chinese(detail: str) -> str:
     """The same, in Chinese; what is not known stays as it is."""
-    for said, zh in _SAID:
-        if found := said.fullmatch(detail):
-            return found.expand(zh)
+    if (said := rephrased(detail, _SAID)) is not None:
+        return said
     return ",".join(map(_column, re.split(r", (?=(?:line \d+ |\d+ )?\w+ .*? instead of )", detail)))
 
 

@@ -6,62 +6,72 @@ from typing import Final
 from deploy.lang import language, text
 from schemas.reasons import REASONS
 
-_ZH: Final = tuple(
-    (re.compile(pattern), zh)
-    for pattern, zh in (
-        (r"did you mean (.+)\?", r"是不是 \1?"),
-        (r"required", "必填"),
-        (r"(\d+) or more", r"不小于 \1"),
-        (r"(.+), with offset, not before 2000", r"\1,须带时差,不早于 2000 年"),
-        (r"(.+), with offset", r"\1,须带时差"),
-        (
-            r"'utf-8' codec can't decode byte (\w+) in position (\d+): .+",
-            r"第 \2 个字节 \1 不是 UTF-8",
-        ),
-        (r".+: line \d+ column (\d+) \(char \d+\)", r"从第 \1 列起不是 JSON"),
-        (r"a JSON object in UTF-8", "UTF-8 的 JSON 对象"),
-        (r"UTF-8, and this looks like GBK: (.+)", r"UTF-8;这里像是 GBK,请运行 \1"),
-        (r"a JSON object", "一个 JSON 对象"),
-        (r"at most (\d+) bytes a line", r"每行至多 \1 字节"),
-        (r"at most (\d+) bytes", r"至多 \1 字节"),
-        (r"(\d+) bytes", r"\1 字节"),
-        (r"at most (\d+) printable characters", r"至多 \1 个可显示字符"),
-        (r"(\d+) to (\d+) printable characters", r"\1 至 \2 个可显示字符"),
-        (r"at most (\d+) days", r"至多 \1 天"),
-        (r"at most (\d+) stars", r"至多 \1 个星级"),
-        (r"at most (\d+)", r"至多 \1 个"),
-        (r"(\d+) (?:references|organisations|days|scores|fields|stars|targets)", r"\1 个"),
-        (r"(-?\d[\d-]*) to (-?\d[\d-]*)", r"\1 至 \2"),
-        (r"a 32-bit whole number|a int|a long", "32 位整数"),
-        (r"an object", "一个对象"),
-        (r"a list", "一个列表"),
-        (r"a string", "文字"),
-        (r"a boolean", "true 或 false"),
-        (r"bytes as hex", "十六进制字节"),
-        (r"(\d+) lower-case hex digits", r"\1 个小写十六进制字符"),
-        (r"ascending hours from (\d+) to (\d+)", r"升序的小时数,\1 至 \2"),
-        (r"ascending from_at", "按 from_at 升序"),
-        (r"not ascending", "不是升序"),
-        (r"exactly one of (\w+) and (\w+)", r"\1 与 \2 恰好写一个"),
-        (r"service for a session, else another kind", "session 用 service,其他用别的"),
-        (r"each field once", "每个字段写一次"),
-        (r"no identity number, telephone number or name", "不含身份证号、手机号、姓名"),
-        (r"an IANA time zone", "IANA 时区名,例如 Asia/Shanghai"),
-        (r"a name", "类型名"),
-        (r"until (.+)", r"不晚于 \1"),
-        (r"the worker alone writes transfers", "只有处理程序写入"),
-        (r"(\d+) or more", r"不小于 \1"),
-    )
+Phrases = tuple[tuple[re.Pattern[str], str], ...]
+"""What is said in English, as patterns, and the same in Chinese with their groups."""
+
+
+def phrases(*pairs: tuple[str, str], flags: re.RegexFlag = re.NOFLAG) -> Phrases:
+    """Pairs of an English pattern and its Chinese."""
+    return tuple((re.compile(said, flags), zh) for said, zh in pairs)
+
+
+def rephrased(said: str, known: Phrases) -> str | None:
+    """The Chinese of the first pattern that is all of what is said, None if none is."""
+    for pattern, zh in known:
+        if found := pattern.fullmatch(said):
+            return found.expand(zh)
+    return None
+
+
+_ZH: Final = phrases(
+    (r"did you mean (.+)\?", r"是不是 \1?"),
+    (r"required", "必填"),
+    (r"(\d+) or more", r"不小于 \1"),
+    (r"(.+), with offset, not before 2000", r"\1,须带时差,不早于 2000 年"),
+    (r"(.+), with offset", r"\1,须带时差"),
+    (
+        r"'utf-8' codec can't decode byte (\w+) in position (\d+): .+",
+        r"第 \2 个字节 \1 不是 UTF-8",
+    ),
+    (r".+: line \d+ column (\d+) \(char \d+\)", r"从第 \1 列起不是 JSON"),
+    (r"a JSON object in UTF-8", "UTF-8 的 JSON 对象"),
+    (r"UTF-8, and this looks like GBK: (.+)", r"UTF-8;这里像是 GBK,请运行 \1"),
+    (r"a JSON object", "一个 JSON 对象"),
+    (r"at most (\d+) bytes a line", r"每行至多 \1 字节"),
+    (r"at most (\d+) bytes", r"至多 \1 字节"),
+    (r"(\d+) bytes", r"\1 字节"),
+    (r"at most (\d+) printable characters", r"至多 \1 个可显示字符"),
+    (r"(\d+) to (\d+) printable characters", r"\1 至 \2 个可显示字符"),
+    (r"at most (\d+) days", r"至多 \1 天"),
+    (r"at most (\d+) stars", r"至多 \1 个星级"),
+    (r"at most (\d+)", r"至多 \1 个"),
+    (r"(\d+) (?:references|organisations|days|scores|fields|stars|targets)", r"\1 个"),
+    (r"(-?\d[\d-]*) to (-?\d[\d-]*)", r"\1 至 \2"),
+    (r"a 32-bit whole number|a int|a long", "32 位整数"),
+    (r"an object", "一个对象"),
+    (r"a list", "一个列表"),
+    (r"a string", "文字"),
+    (r"a boolean", "true 或 false"),
+    (r"bytes as hex", "十六进制字节"),
+    (r"(\d+) lower-case hex digits", r"\1 个小写十六进制字符"),
+    (r"ascending hours from (\d+) to (\d+)", r"升序的小时数,\1 至 \2"),
+    (r"ascending from_at", "按 from_at 升序"),
+    (r"not ascending", "不是升序"),
+    (r"exactly one of (\w+) and (\w+)", r"\1 与 \2 恰好写一个"),
+    (r"service for a session, else another kind", "session 用 service,其他用别的"),
+    (r"each field once", "每个字段写一次"),
+    (r"no identity number, telephone number or name", "不含身份证号、手机号、姓名"),
+    (r"an IANA time zone", "IANA 时区名,例如 Asia/Shanghai"),
+    (r"a name", "类型名"),
+    (r"until (.+)", r"不晚于 \1"),
+    (r"the worker alone writes transfers", "只有处理程序写入"),
 )
 
 
 def in_words_of(said: str) -> str:
     """What is allowed, or what was found, as the person reads it; ids and forms as they are."""
-    if language() == "zh":
-        for pattern, zh in _ZH:
-            if found := pattern.fullmatch(said):
-                return found.expand(zh)
-    return said
+    zh = rephrased(said, _ZH) if language() == "zh" else None
+    return said if zh is None else zh
 
 
 _WORDS: Final = {

@@ -4,16 +4,17 @@ import re
 from typing import Final
 
 from deploy.lang import language
-from deploy.terminal.wording import in_words_of, word
+from deploy.terminal.wording import in_words_of, phrases, rephrased, word
 
-_DETAILS: Final = tuple((re.compile(said, re.S), zh) for said, zh in (
+_DETAILS: Final = phrases(
     (r"partition (\d+), belongs in (\d+)", r"在分区 \1,应在分区 \2"),
     (r"key (.+), (\w+) (.+)", r"键是 \1,\2 是 \3"),
     (r"(\w+)=(\S+), received (\S+)", r"\1 是 \2,收到于 \3"),
     (r"(\d+) bytes, at most (\d+)", r"\1 字节,至多 \2 字节"),
     (r"the record (.+) would have (\d+) bytes, at most (\d+)",
      r"记录 \1 将有 \2 字节,至多 \3 字节"),
-))  # fmt: skip
+    flags=re.S,
+)  # fmt: skip
 _TOPIC: Final = re.compile(r"(\w+) on (\S+), belongs on (\S+)")
 _FAULT: Final = re.compile(r"([\w.\[\]]+)(?:=(.*))?, allowed: (.*)", re.S)
 _SENT_ON: Final = re.compile(r"sent on from (\S+); (.*)", re.S)
@@ -47,9 +48,8 @@ def _in_chinese(detail: str) -> str:
         return f"转自 {found[1]};{_in_chinese(found[2])}"
     if found := _TOPIC.fullmatch(detail):
         return f"{word(found[1])}在 {found[2]},应在 {found[3]}"
-    for said, zh in _DETAILS:
-        if found := said.fullmatch(detail):
-            return found.expand(zh)
+    if (said := rephrased(detail, _DETAILS)) is not None:
+        return said
     if found := _FAULT.fullmatch(detail):
         value = "" if found[2] is None else f" 是 {found[2]}"
         return f"{found[1]}{value}(允许:{in_words_of(found[3])})"

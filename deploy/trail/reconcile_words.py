@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from deploy.lang import language
-from deploy.terminal.wording import column, word
+from deploy.terminal.wording import column, phrases, rephrased, word
 
 _CHECKED: Final = {
     "accounts": "账户", "catalogue": "名册", "checkpoint": "检查点", "event": "事件",
@@ -26,7 +26,7 @@ _CODES: Final = {
     "posting_without_record": "入账没有原件",
     "quarantine_without_record": "隔离没有原件",
 }
-_DETAILS: Final = tuple((re.compile(said, re.S), zh) for said, zh in (
+_DETAILS: Final = phrases(
     (r"offsets (\d+) to (-?\d+) are gone, ledger or trail lack them",
      r"偏移量 \1 至 \2 已消失,台账或审计库没有"),
     (r"offsets before (\d+) are gone, ledger and trail had them",
@@ -41,13 +41,14 @@ _DETAILS: Final = tuple((re.compile(said, re.S), zh) for said, zh in (
     (r"the account has postings, the trail has none", "账户有入账,审计库没有"),
     (r"there is no account record", "没有账户记录"),
     (r"the account record is unreadable", "账户记录无法读取"),
-))  # fmt: skip
+    flags=re.S,
+)  # fmt: skip
 _ROW: Final = re.compile(r"(\w+): (.*)", re.S)
-_ROW_DETAILS: Final = tuple((re.compile(said), zh) for said, zh in (
+_ROW_DETAILS: Final = phrases(
     (r"not in the log", "日志中没有"),
     (r"in the log, not in the trail", "日志中有,审计库没有"),
     (r"(\d+) times in the trail", r"审计库中有 \1 次"),
-))  # fmt: skip
+)  # fmt: skip
 _UNLIKE: Final = re.compile(r"(\w+) (.*?) instead of (.*?)(?=, \w+ .*? instead of |$)", re.S)
 _COLUMNS: Final = {
     "recorded_at": "入账时间", "occurred_at": "发生时间", "sent_at": "发送时间", "key": "键",
@@ -65,10 +66,10 @@ _COLUMNS: Final = {
     "partition": "分区", "offset": "偏移量",
 }  # fmt: skip
 """Columns of the trail that no other screen names."""
-_PARTS: Final = (
-    (re.compile(r"sequence: account (-?\d+), last posting (-?\d+), (\d+) postings"),
+_PARTS: Final = phrases(
+    (r"sequence: account (-?\d+), last posting (-?\d+), (\d+) postings",
      r"序号:账户 \1,最后入账 \2,入账 \3 条"),
-    (re.compile(r"minutes: account (-?\d+), last posting (-?\d+), lines (-?\d+)"),
+    (r"minutes: account (-?\d+), last posting (-?\d+), lines (-?\d+)",
      r"分钟:账户 \1,最后入账 \2,明细 \3"),
 )  # fmt: skip
 _TOTALS: Final = re.compile(r"totals: account (.*), lines (.*)")
@@ -88,27 +89,24 @@ def detail_in_words(detail: str) -> str:
     """A difference's detail; what is not known stays as it is."""
     if language() != "zh":
         return detail
-    for said, zh in _DETAILS:
-        if found := said.fullmatch(detail):
-            return found.expand(zh)
+    if (said := rephrased(detail, _DETAILS)) is not None:
+        return said
     if (row := _ROW.fullmatch(detail)) and row[1] in _CHECKED:
         return f"{_CHECKED[row[1]]}:{_row(row[2])}"
     return ";".join(map(_part, detail.split("; ")))
 
 
 def _row(said: str) -> str:
-    for known, zh in _ROW_DETAILS:
-        if found := known.fullmatch(said):
-            return found.expand(zh)
+    if (known := rephrased(said, _ROW_DETAILS)) is not None:
+        return known
     unlike = _UNLIKE.findall(said)
     return ",".join(f"{_COLUMNS.get(name) or column(name)}是 {word(held)},应为 {word(right)}"
                      for name, held, right in unlike) or said  # fmt: skip
 
 
 def _part(said: str) -> str:
-    for known, zh in _PARTS:
-        if found := known.fullmatch(said):
-            return found.expand(zh)
+    if (known := rephrased(said, _PARTS)) is not None:
+        return known
     if found := _TOTALS.fullmatch(said):
         return f"合计:账户 {_totals(found[1])},明细 {_totals(found[2])}"
     return said
