@@ -134,8 +134,9 @@ $(VENV)/.env: requirements.lock pyproject.toml setup.py $(CORE) | $(VENV)/bin/uv
 	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@
 
+# A core that is there now was put there by the rule above, and is that of these sources.
 $(VENV)/.run: $(VENV)/.env
-	@$(BIN)/python -m deploy.building.compiling
+	@test -n "$$(find $(CORE_FOLDERS) -name '*.so')" || $(BIN)/python -m deploy.building.compiling
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run

@@ -6,7 +6,7 @@ run holds for every other with the same balances, and any order of arrival must 
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,11 +94,13 @@ def look(bootstrap: str, inputs: dict[Source, bool]) -> Whole:
 def _sent_on(bootstrap: str, inputs: Collection[Source]) -> dict[Source, Source]:
     """Records that a worker sent on to their own partition: copy -> the input it is of."""
     found: dict[Source, Source] = {}
-    for message in _read(bootstrap, *FACTS):
+    # They lie behind all inputs.
+    behind = Counter((topic, partition) for topic, partition, _ in inputs)
+    for message in _read(bootstrap, *FACTS, begins=behind):
         copy = (str(message.topic()), int(message.partition() or 0), int(message.offset() or 0))
         headers: Any = message.headers() or ()
         origin = origin_of(headers)
-        if copy not in inputs and origin is not None and (copy[0], *origin) in inputs:
+        if origin is not None and (copy[0], *origin) in inputs:
             found[copy] = (copy[0], *origin)
     return found
 
@@ -130,8 +132,11 @@ def _named(what: str, those: Iterable[object]) -> list[str]:
     return [f"{len(listed)} {what}: {', '.join(map(str, listed[:_NAMED]))}"]
 
 
-def _read(bootstrap: str, *topics: str) -> Iterator[Message]:
-    """All committed records that have a value, partition by partition in order."""
+def _read(
+    bootstrap: str, *topics: str, begins: Mapping[tuple[str, int], int] | None = None
+) -> Iterator[Message]:
+    """All committed records that have a value, partition by partition in order; of a partition that
+    `begins` names, from that offset on."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -143,8 +148,11 @@ def _read(bootstrap: str, *topics: str) -> Iterator[Message]:
         }
     )
     try:
+        first = begins or {}
         places = [
-            TopicPartition(topic, number, 0) for topic in topics for number in range(PARTITIONS)
+            TopicPartition(topic, number, first.get((topic, number), 0))
+            for topic in topics
+            for number in range(PARTITIONS)
         ]
         consumer.assign(places)
         at_end: set[tuple[str | None, int | None]] = set()
