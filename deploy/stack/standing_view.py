@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.lang import text
+from deploy.trail.reconcile_words import difference_word
 
 _STATES = {
     "running": ("运行中", "running"),
@@ -31,13 +32,14 @@ _SERVICES = {
     "gateway": ("网关", "gateway"), "vault": ("保险库", "vault"), "witness": ("见证", "witness"),
 }  # fmt: skip
 _FAULTS = {
-    "index_not_dense": ("序号不连续", "index_not_dense"),
-    "unreadable_output": ("输出无法读取", "unreadable_output"),
-    "trail_full": ("磁盘已满", "trail_full"),
-    "trail_unusable": ("无法使用", "trail_unusable"),
-    "trail_unreachable": ("连不上", "trail_unreachable"),
-    "trail_damaged": ("已损坏", "trail_damaged"),
+    "index_not_dense": "序号不连续",
+    "unreadable_output": "输出无法读取",
+    "trail_full": "磁盘已满",
+    "trail_unusable": "无法使用",
+    "trail_unreachable": "连不上",
+    "trail_damaged": "已损坏",
 }
+"""Faults that only a sink has; the others are kinds of differences, too."""
 _HOLDERS = {"ledger": ("台账", "ledger"), "trail": ("审计库", "trail"), "seal": ("封存", "seal")}
 
 
@@ -70,7 +72,7 @@ def _service(name: str) -> str:
 
 
 def _fault(code: str) -> str:
-    return text(*_FAULTS.get(code, (code, code)))
+    return text(_FAULTS.get(code) or difference_word(code), code)
 
 
 def _records(n: int | None) -> str:

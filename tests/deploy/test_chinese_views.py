@@ -110,7 +110,8 @@ def test_a_reconciliation_says_no_code(capsys: pytest.CaptureFixture[str]) -> No
 def test_the_status_names_processes_and_faults_in_chinese(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    hindered = {"faults": [{"code": "trail_full", "place": "trail", "detail": "0"}]}
+    codes_told = ("trail_full", "index_gap")
+    hindered = {"faults": [{"code": c, "place": "trail", "detail": "0"} for c in codes_told]}
     found: dict[str, Any] = {
         "kafka": "127.0.0.1:1", "states": {"worker-1": "running", "trail": "red", "sealer": "gone"},
         "services": {"worker-1": {}, "trail": hindered, "sealer": None}, "worker_behind": 0,
@@ -120,7 +121,7 @@ def test_the_status_names_processes_and_faults_in_chinese(
     }  # fmt: skip
     show_standing(found)
     said = capsys.readouterr().out
-    for words in ("台账进程 worker-1", "审计库 trail", "封存 sealer", "磁盘已满"):
+    for words in ("台账进程 worker-1", "审计库 trail", "封存 sealer", "磁盘已满", "序号跳号"):
         assert words in said
     assert not codes(said), said
 
